@@ -1,0 +1,98 @@
+package batch
+
+import (
+	"unicode/utf8"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+)
+
+// AppendJSON appends value i of arr as JSON. NULL is null; a TIMESTAMP is a string; a DOUBLE that is not finite is a string.
+func AppendJSON(dst []byte, arr arrow.Array, i int) []byte {
+	if arr.IsNull(i) {
+		return append(dst, "null"...)
+	}
+	switch a := arr.(type) {
+	case *array.Int64, *array.Boolean:
+		return AppendValue(dst, arr, i)
+	case *array.Float64:
+		if v := a.Value(i); v-v != 0 {
+			dst = append(dst, '"')
+			dst = AppendDouble(dst, v)
+			return append(dst, '"')
+		}
+		return AppendValue(dst, arr, i)
+	case *array.Timestamp:
+		dst = append(dst, '"')
+		dst = AppendTime(dst, Time(a.Value(i)))
+		return append(dst, '"')
+	case *array.String:
+		return AppendJSONString(dst, a.Value(i))
+	case *array.Dictionary:
+		return AppendJSON(dst, a.Dictionary(), a.GetValueIndex(i))
+	case *array.List:
+		dst = append(dst, '[')
+		start, end := a.ValueOffsets(i)
+		for j := start; j < end; j++ {
+			if j > start {
+				dst = append(dst, ',')
+			}
+			dst = AppendJSON(dst, a.ListValues(), int(j))
+		}
+		return append(dst, ']')
+	case *array.Struct:
+		dst = append(dst, '{')
+		for k, f := range a.DataType().(*arrow.StructType).Fields() {
+			if k > 0 {
+				dst = append(dst, ',')
+			}
+			dst = AppendJSONString(dst, f.Name)
+			dst = append(dst, ':')
+			dst = AppendJSON(dst, a.Field(k), i)
+		}
+		return append(dst, '}')
+	}
+	return append(dst, "null"...)
+}
+
+const hexDigits = "0123456789abcdef"
+
+// AppendJSONString appends s as a JSON string. Invalid UTF-8 becomes U+FFFD.
+func AppendJSONString(dst []byte, s string) []byte {
+	dst = append(dst, '"')
+	start := 0
+	for i := 0; i < len(s); {
+		c := s[i]
+		if c >= utf8.RuneSelf {
+			r, size := utf8.DecodeRuneInString(s[i:])
+			if r == utf8.RuneError && size == 1 {
+				dst = append(dst, s[start:i]...)
+				dst = append(dst, "\uFFFD"...)
+				start = i + 1
+			}
+			i += size
+			continue
+		}
+		if c >= 0x20 && c != '"' && c != '\\' {
+			i++
+			continue
+		}
+		dst = append(dst, s[start:i]...)
+		switch c {
+		case '"', '\\':
+			dst = append(dst, '\\', c)
+		case '\n':
+			dst = append(dst, '\\', 'n')
+		case '\r':
+			dst = append(dst, '\\', 'r')
+		case '\t':
+			dst = append(dst, '\\', 't')
+		default:
+			dst = append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
+		}
+		i++
+		start = i
+	}
+	dst = append(dst, s[start:]...)
+	return append(dst, '"')
+}

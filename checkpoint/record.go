@@ -1,0 +1,45 @@
+// Package checkpoint keeps what a job must not lose, in one locked directory: records of what was committed, images of state
+// tables, and the journal of sources that cannot replay. FORMAT.md is its format.
+package checkpoint
+
+import (
+	"github.com/apache/arrow-go/v18/arrow"
+)
+
+// SplitState is what a restart needs of a split.
+type SplitState struct {
+	Source      string
+	Name        string
+	Pos         int64
+	Tag         string
+	Rows, Lines int64
+	LargestTime int64 // microseconds; math.MinInt64 if no row had a time
+	Idle, Ended bool
+}
+
+// Interval is one tick: [Start, End) in microseconds since the epoch.
+type Interval struct {
+	ID         uint64
+	Start, End int64
+}
+
+// Record is the decision: once it is synced, everything up to and with interval Last has happened, and sinks need only be committed.
+type Record struct {
+	Job        string // random id
+	Commit     uint64 // from 1
+	Last       Interval
+	ZeroTime   int64 // start of the stream, microseconds
+	Splits     []SplitState
+	Watermarks map[string]int64  // source → event time before which windows were closed
+	States     map[string]uint64 // state table → version of its image, filled in by Decide
+	Tokens     map[string][]byte // sink → token
+	BadRows map[string]int64 // source → bad rows so far
+}
+
+// Table describes a state table: rows with a key, last write wins.
+type Table struct {
+	Name    string
+	Schema  *arrow.Schema
+	Keys    []int
+	Version int
+}

@@ -1,0 +1,3 @@
+package ingest
+
+type BlockWriter struct{}

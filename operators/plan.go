@@ -1,0 +1,149 @@
+package operators
+
+import (
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/tidemill/tidemill/operators/expr"
+)
+
+// Mode says which rows of an aggregate reach the sink.
+type Mode uint8
+
+// The output modes.
+const (
+	// Append emits a group when its window is final.
+	Append Mode = iota
+	// Update emits, at the end of each interval, groups that changed in it.
+	Update
+	// Complete emits all groups at the end of each interval in which anything changed.
+	Complete
+)
+
+// String returns the name of m as in SQL.
+func (m Mode) String() string { return [...]string{"append", "update", "complete"}[m] }
+
+// Plan is an immutable graph of nodes in topological order: the inputs of a node have smaller IDs.
+type Plan struct {
+	Nodes []*Node
+}
+
+// Node is one operator of a plan.
+type Node struct {
+	ID     int    // index in Plan.Nodes
+	Name   string // how a restart finds the state of a stateful operator; unique among these
+	Inputs []int  // IDs
+	Spec   Spec
+	Schema *arrow.Schema // of the rows that come out
+}
+
+// Spec is what a node does: one of the *Spec types below.
+type Spec interface {
+	// String returns the line of EXPLAIN, without name and schema.
+	String() string
+}
+
+// TimeKey is the key of field metadata that marks a TIMESTAMP column whose values have a watermark: TimeEvent or TimeArrival.
+// Projections keep it on columns that they pass through.
+const (
+	TimeKey     = "tidemill.time"
+	TimeEvent   = "event"
+	TimeArrival = "arrival"
+)
+
+// ScanSpec reads a source: it decodes Columns, then adds Computed and, where used, arrival_time.
+// Node.Schema has, in this order, Columns, Computed, and arrival_time if Arrival; unused ones are left out by Prune.
+type ScanSpec struct {
+	Source string
+	// Columns are what the decoder makes, in order.
+	Columns []arrow.Field
+	// Declared is the list of all columns that the format has in the source's records, for formats that go by position. Used maps
+	// Columns to it.
+	Declared []arrow.Field
+	Used     []int
+	// Computed are expressions over Columns, with ComputedNames.
+	Computed      []*expr.Spec
+	ComputedNames []string
+	// Arrival adds the column arrival_time.
+	Arrival bool
+	// EventTime is the index, in Node.Schema, of the column that the watermark is taken from, -1 if none. It is never pruned.
+	EventTime int
+	// Delay is how far the watermark is behind the largest event time.
+	Delay time.Duration
+}
+
+// FilterSpec keeps rows for which Predicate is true.
+type FilterSpec struct{ Predicate *expr.Spec }
+
+// ProjectSpec computes Exprs over the input.
+type ProjectSpec struct {
+	Exprs []*expr.Spec
+	Names []string
+}
+
+// ExplodeSpec makes a row of each element of List: the columns of the input that Keep names, then the element, named Name.
+// A row whose list is NULL or empty makes none.
+type ExplodeSpec struct {
+	List *expr.Spec
+	Name string
+	Keep []int
+}
+
+// UnionSpec passes the rows of all inputs, which have equal column types, on.
+type UnionSpec struct{}
+
+// AggregateSpec groups rows by Keys, and by Window where there is one. The output has window.start and window.end (TIMESTAMP,
+// if Window is set; marked TimeEvent or TimeArrival like the window's time, window.end only), the keys, the aggregates.
+// Without keys and window there is one group, which exists from the start.
+type AggregateSpec struct {
+	Window   *WindowSpec // nil: groups live for ever
+	Keys     []*expr.Spec
+	KeyNames []string
+	Aggs     []AggSpec
+	Mode     Mode
+}
+
+// AggSpec is one aggregate.
+type AggSpec struct {
+	Func string    // count, sum, avg, min, max
+	Arg  *expr.Spec // nil: count(*)
+	Name string
+	Type arrow.DataType // of the result
+}
+
+// WindowSpec cuts time into windows [start, start+Size) that start every Slide from Offset after the epoch. Times are whole
+// microseconds. Slide need not divide Size.
+type WindowSpec struct {
+	Time *expr.Spec
+	// Arrival says that Time is arrival_time: rows are never late, and a window closes when the interval has passed its end.
+	Arrival bool
+	Size    time.Duration
+	Slide   time.Duration // equal to Size for tumbling windows
+	Offset  time.Duration
+	// Lateness is how long after the watermark a row still counts.
+	Lateness time.Duration
+}
+
+// SortSpec orders the rows of an interval, or, where WindowEnd is not negative, of each window, by By, and keeps the first Limit.
+// Rows that are equal under By keep their order.
+type SortSpec struct {
+	By        []SortKey
+	Limit     int64 // -1: all
+	WindowEnd int   // column that tells windows apart, which come in its order; -1: per interval
+}
+
+// SortKey is one ORDER BY term. NULLs come first in ascending order and last in descending order, unless NullsFirst is set apart
+// by the front end: the field always holds the effective rule.
+type SortKey struct {
+	Expr       *expr.Spec
+	Descending bool
+	NullsFirst bool
+}
+
+// OutputSpec hands rows to the sink named Sink. Keys are the columns that identify a row of an updating result.
+type OutputSpec struct {
+	Sink string
+	Mode Mode
+	Keys []int
+}

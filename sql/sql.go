@@ -1,0 +1,58 @@
+// Package sql compiles text to a Plan: a parser for Spark's dialect with DDL of our own, and a binder that resolves names and
+// types against a catalog of schemas. It knows no source and no sink.
+package sql
+
+import (
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/tidemill/tidemill/operators"
+)
+
+// SourceDef is a CREATE SOURCE.
+type SourceDef struct {
+	Name   string
+	URI    string
+	Format string // upper case; "" where FORMAT is left out
+	// Columns are the declared columns that the format decodes, nil if there is no list: the catalog then says.
+	Columns []arrow.Field
+	// Watermark is the column of the watermark, "" if none, and Delay how far it is behind.
+	Watermark string
+	Delay     time.Duration
+	Options   map[string]string // keys in lower case
+	Pos       Pos
+}
+
+// SinkDef is a CREATE SINK or a bare SELECT.
+type SinkDef struct {
+	Name    string // select1, select2, … for a bare SELECT
+	URI     string // "" for a bare SELECT
+	Format  string
+	Mode    operators.Mode
+	Options map[string]string
+	Node    int // ID of the plan's node of the sink
+	Pos     Pos
+}
+
+// Job is a script with all names and types resolved.
+type Job struct {
+	Sources []*SourceDef
+	Sinks   []*SinkDef
+	Plan    *operators.Plan
+}
+
+// Catalog tells the binder what it can't know.
+type Catalog interface {
+	// Columns returns the columns that a source without a column list has. Its error is reported at the source's name.
+	Columns(def *SourceDef) ([]arrow.Field, error)
+}
+
+// BindOptions are settings of the whole script.
+type BindOptions struct {
+	// Mode is the output mode of sinks that do not say; nil: append where a window closes, update for other aggregates.
+	Mode *operators.Mode
+}
+
+// Pos is a place in a script, from 1; columns count runes.
+type Pos struct{ Line, Column int }

@@ -362,13 +362,13 @@ func (c *Column) appendRange(arr arrow.Array, n int) {
 	case *array.String:
 		c.extend(n)
 		if n > 0 {
-			from, to := a.ValueOffset(0), a.ValueOffset(n)
+			offsets := a.ValueOffsets()[:n+1]
 			c.fillOffsets(old)
-			shift := int32(len(c.data) - from)
-			text := a.ValueBytes()[:to-from]
+			shift := int32(len(c.data)) - offsets[0]
+			text := a.ValueBytes()[:offsets[n]-offsets[0]]
 			c.growData(len(text))
 			c.data = append(c.data, text...)
-			for i, off := range a.ValueOffsets()[1 : n+1] {
+			for i, off := range offsets[1:] {
 				c.offsets[old+i+1] = off + shift
 			}
 			c.next = c.n

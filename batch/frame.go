@@ -133,6 +133,16 @@ func (f *Frame) Rows() *View {
 	return f.view
 }
 
+// Slice returns rows from to to-1, valid until the frame is next written or sliced. It allocates, but does not copy.
+func (f *Frame) Slice(from, to int) *View {
+	v := NewView(f.view.schema)
+	for i, c := range f.Columns {
+		v.cols[i] = array.NewSlice(c.Array(), int64(from), int64(to))
+	}
+	v.n = int64(to - from)
+	return v
+}
+
 // Release gives the memory back. The frame can be used again, from empty.
 func (f *Frame) Release() {
 	for _, c := range f.Columns {

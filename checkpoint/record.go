@@ -26,20 +26,32 @@ type Interval struct {
 // Record is the decision: once it is synced, everything up to and with interval Last has happened, and sinks need only be committed.
 type Record struct {
 	Job        string // random id
-	Commit     uint64 // from 1
+	Commit     uint64 // from 1, increasing
 	Last       Interval
 	ZeroTime   int64 // start of the stream, microseconds
 	Splits     []SplitState
 	Watermarks map[string]int64  // source → event time before which windows were closed
-	States     map[string]uint64 // state table → version of its image, filled in by Decide
+	States     map[string]uint64 // state table → commit that last changed its image, filled in by Decide
 	Tokens     map[string][]byte // sink → token
-	BadRows map[string]int64 // source → bad rows so far
+	BadRows    map[string]int64  // source → bad rows so far
 }
 
-// Table describes a state table: rows with a key, last write wins.
+// Table describes a state table: rows with a key, last write wins. Columns have the types of package batch, or are lists or
+// structs of these.
 type Table struct {
 	Name    string
 	Schema  *arrow.Schema
-	Keys    []int
-	Version int
+	Keys    []int // column indices of the key
+	Version int   // raised when the meaning of the columns changes
+}
+
+// TableInfo says what a checkpoint holds of a table.
+type TableInfo struct {
+	Table
+	// Commit is the one that last changed the table.
+	Commit uint64
+	// Bytes are those of its frames, rows that were overwritten or deleted since included.
+	Bytes int64
+	// UpsertedRows and DeletedRows were saved since its last full image. The table has at most UpsertedRows rows.
+	UpsertedRows, DeletedRows int64
 }

@@ -28,18 +28,22 @@ type Block struct {
 	// FirstLine is the number of line ends before the first record, for messages.
 	FirstLine int64
 	NumRows   int64
+	NumLines  int64      // line ends in Bytes
 	Arrival   batch.Time // when its last byte came in; kept by the journal, so that a replay sees the same
 	Interval  uint64     // chosen by arrival
 	Header    []byte     // the split's first record, for formats that have one; shared by all blocks of the split
 	Bytes     []byte     // cap(Bytes)-len(Bytes) >= batch.Slack, for wide loads
 	Rows      arrow.RecordBatch
-	free      func(*Block)
+
+	pool     *BlockPool
+	buffer   []byte // what Bytes lies in, as allocated
+	freeRows func() // gives the memory of Rows back
 }
 
-// Free gives the block's memory back; its fields must not be used afterwards.
+// Free gives the block's memory back; its fields must not be used afterwards. A block that is of no pool is left alone.
 func (b *Block) Free() {
-	if b.free != nil {
-		b.free(b)
+	if b.pool != nil {
+		b.pool.put(b)
 	}
 }
 

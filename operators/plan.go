@@ -106,7 +106,7 @@ type AggregateSpec struct {
 
 // AggSpec is one aggregate.
 type AggSpec struct {
-	Func string    // count, sum, avg, min, max
+	Func string     // count, sum, avg, min, max
 	Arg  *expr.Spec // nil: count(*)
 	Name string
 	Type arrow.DataType // of the result

@@ -2,6 +2,7 @@
 package vfs
 
 import (
+	"fmt"
 	"io"
 	"io/fs"
 )
@@ -28,6 +29,23 @@ type FS interface {
 	Stat(name string) (fs.FileInfo, error)
 	// SyncDir makes the names in a directory durable.
 	SyncDir(name string) error
+	// Lock takes the lock that a file stands for, making it if need be, until the returned Closer is closed or the process ends.
+	// It does not wait: if somebody has the lock, the error is a *LockedError.
+	Lock(name string) (io.Closer, error)
+}
+
+// LockedError says that somebody else has a lock.
+type LockedError struct {
+	Path string
+	PID  int // of who has it, 0 if unknown
+}
+
+// Error names the holder.
+func (e *LockedError) Error() string {
+	if e.PID == 0 {
+		return "in use by another process"
+	}
+	return fmt.Sprintf("in use by another process (pid %d)", e.PID)
 }
 
 // File is an open file.
@@ -41,5 +59,6 @@ type File interface {
 	Sync() error
 	// Truncate cuts the file to size bytes.
 	Truncate(size int64) error
+	// Stat describes the file.
 	Stat() (fs.FileInfo, error)
 }

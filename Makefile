@@ -1,0 +1,75 @@
+# Targets are commands that a person types; `make` alone lists them.
+VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+TAGS      := invariants
+CACHE     := .cache
+LINTER    := $(CACHE)/golangci-lint
+BENCHSTAT := go tool -modfile=go.tools.mod benchstat
+
+# Of fuzz, bench and bench-compare.
+PKG      ?= ./...
+FUZZTIME ?= 10m
+BENCH    ?= .
+COUNT    ?= 10
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test race lint fuzz crash bench bench-compare fmt tidy generate check clean-tree
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## build bin/tidemill, a static binary
+	CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o bin/tidemill ./cmd/tidemill
+
+run: build ## count the words of a novel that comes in over TCP
+	examples/wordcount/run.sh
+
+test: ## vet, and run all tests with invariants on
+	go vet -tags $(TAGS) ./...
+	go test -tags $(TAGS) -shuffle=on ./...
+
+race: ## run all tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race -tags $(TAGS) -shuffle=on ./...
+
+$(LINTER): go.tools.mod go.tools.sum
+	CGO_ENABLED=0 go build -modfile=go.tools.mod -o $@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
+
+lint: $(LINTER) ## run the linters, and see that they find a planted fault in each layer
+	$(LINTER) run ./...
+	TIDEMILL_LINTER=$(abspath $(LINTER)) go test -count=1 ./internal/lint
+
+fuzz: ## fuzz every target for FUZZTIME=10m; what is found stays in testdata/fuzz
+	@set -e; for pkg in $$(go list $(PKG)); do \
+		for target in $$(go test -tags $(TAGS) -list '^Fuzz' $$pkg | grep '^Fuzz' || true); do \
+			echo "== $$pkg $$target"; \
+			go test -tags $(TAGS) -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) $$pkg; \
+		done; \
+	done
+
+crash: ## run the tests that crash, fail and restart at every file operation
+	go test -tags $(TAGS) -count=1 -run 'Crash|Fail|Restart|Recover' $(PKG)
+
+bench: ## run the benchmarks: BENCH=regexp PKG=./... COUNT=10
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(PKG)
+
+bench-compare: ## compare benchmarks with those of another revision: BASE=main
+	@test -n "$(BASE)" || { echo "say what to compare with: make bench-compare BASE=main" >&2; exit 2; }
+	rm -rf $(CACHE)/base && mkdir -p $(CACHE)/base
+	git archive $(BASE) | tar -x -C $(CACHE)/base
+	cd $(CACHE)/base && go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(PKG) > ../base.txt
+	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(PKG) > $(CACHE)/head.txt
+	$(BENCHSTAT) $(CACHE)/base.txt $(CACHE)/head.txt
+
+fmt: $(LINTER) ## format the code
+	$(LINTER) fmt ./...
+
+tidy: ## tidy go.mod
+	go mod tidy
+
+generate: ## run the generators
+	go generate ./...
+
+check: fmt tidy generate clean-tree test race lint ## what a change must pass: formatted, tidy, tested, linted
+
+# A step before this one must not have changed anything.
+clean-tree:
+	git diff --exit-code

@@ -1,0 +1,286 @@
+package checkpoint
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"sync"
+
+	"github.com/tidemill/tidemill/internal/vfs"
+)
+
+// Journal keeps what sources that cannot replay have received, until it is committed. It is safe for concurrent use; entries of one
+// split are appended by one goroutine.
+type Journal struct {
+	fs   vfs.FS
+	dir  string
+	opts Options
+
+	// syncing is held by who syncs, closes or removes files, and is taken before mu: so that Append does not wait for the disk.
+	syncing sync.Mutex
+
+	mu     sync.Mutex
+	files  []*journalPart // in order of number; all but the last are never appended to
+	next   uint64         // number of the next file
+	active vfs.File       // the last of files, open for appending, or nil
+	names  []string       // of files that are not durable under their names yet
+	rolled []vfs.File     // filled, and not synced yet
+	synced place
+	total  int64
+	isFull bool
+	failed error
+	buf    []byte
+}
+
+// journalPart is one file of the journal.
+type journalPart struct {
+	number uint64
+	size   int64
+	marks  map[splitKey]int64 // largest mark of the file's entries
+}
+
+type splitKey struct{ source, split string }
+
+func (p *journalPart) note(e *Entry) {
+	key := splitKey{e.Source, e.Split}
+	if old, ok := p.marks[key]; !ok || old < e.mark() {
+		p.marks[key] = e.mark()
+	}
+}
+
+// isCommitted says whether nothing of the file will be replayed.
+func (p *journalPart) isCommitted(committed func(source, split string) int64) bool {
+	for key, mark := range p.marks {
+		if mark > committed(key.source, key.split) {
+			return false
+		}
+	}
+	return true
+}
+
+func (j *Journal) path(number uint64) string { return filepath.Join(j.dir, journalName(number)) }
+
+// Append adds an entry by one write, so that the end of the process loses nothing of it; Sync makes it outlive the machine's.
+// It borrows e. It returns ErrJournalFull, with nothing written, where the journal would exceed its bound: the caller waits for a
+// commit and appends again. After another error the entry is not in the journal and Append may be tried again.
+func (j *Journal) Append(e *Entry) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.failed != nil {
+		return j.failed
+	}
+	size := int64(frameHeaderSize + entryFixedSize + len(e.Source) + len(e.Split) + len(e.From.Tag) + len(e.To.Tag) + len(e.Header) + len(e.Bytes))
+	if size > maxFrameBytes {
+		return fmt.Errorf("journal %s: append: entry is longer than %d bytes: %d", j.dir, maxFrameBytes, size)
+	}
+	if j.opts.JournalBytes > 0 && j.total > 0 && j.total+size > j.opts.JournalBytes {
+		j.isFull = true
+		return fmt.Errorf("journal %s: append: %w: %d bytes, bound %d", j.dir, ErrJournalFull, j.total, j.opts.JournalBytes)
+	}
+	if j.active != nil && j.files[len(j.files)-1].size >= j.opts.JournalFileBytes {
+		j.buf = appendFrame(j.buf[:0], frameHeader{kind: endFrame}, nil)
+		if err := j.write(); err != nil {
+			return err
+		}
+		j.rolled = append(j.rolled, j.active)
+		j.active = nil
+	}
+	j.buf = j.buf[:0]
+	if j.active == nil {
+		if err := j.create(); err != nil {
+			return fmt.Errorf("journal %s: append: %w", j.dir, err)
+		}
+	}
+	part := j.files[len(j.files)-1]
+	if part.size == 0 {
+		j.buf = appendFileHeader(j.buf, journalFile, part.number)
+	}
+	start := len(j.buf)
+	j.buf = growBytes(j.buf, int(size))
+	j.buf = j.buf[:start+frameHeaderSize]
+	j.buf = appendEntry(j.buf, e, j.synced)
+	sealFrame(j.buf[start:], frameHeader{kind: entryFrame})
+	if err := j.write(); err != nil {
+		return err
+	}
+	part.note(e)
+	return nil
+}
+
+// write appends buf to the active file, or nothing.
+func (j *Journal) write() error {
+	part := j.files[len(j.files)-1]
+	if _, err := j.active.Write(j.buf); err != nil {
+		// Part of the entry may be there; what is appended next must not follow it.
+		if terr := j.active.Truncate(part.size); terr != nil {
+			j.failed = fmt.Errorf("journal %s: cut a torn entry: %w", j.dir, terr)
+		}
+		return errors.Join(fmt.Errorf("journal %s: append: %w", j.dir, err), j.failed)
+	}
+	part.size += int64(len(j.buf))
+	j.total += int64(len(j.buf))
+	return nil
+}
+
+// create makes the file that entries are appended to.
+func (j *Journal) create() error {
+	if len(j.files) == 0 {
+		if err := mkdirDurable(j.fs, j.dir); err != nil {
+			return err
+		}
+	}
+	f, err := j.fs.OpenAppend(j.path(j.next))
+	if err != nil {
+		return err
+	}
+	j.active = f
+	j.files = append(j.files, &journalPart{number: j.next, marks: map[splitKey]int64{}})
+	j.names = append(j.names, j.path(j.next))
+	j.next++
+	return nil
+}
+
+// Sync makes what was appended before the call durable. After an error the journal refuses to go on, since it is unknown what is
+// on disk.
+func (j *Journal) Sync() error {
+	j.syncing.Lock()
+	defer j.syncing.Unlock()
+	j.mu.Lock()
+	if err := j.failed; err != nil || len(j.files) == 0 {
+		j.mu.Unlock()
+		return err
+	}
+	rolled, active, hasNames := j.rolled, j.active, len(j.names) > 0
+	last := j.files[len(j.files)-1]
+	upTo := place{file: last.number, offset: uint64(last.size)}
+	j.rolled, j.names = nil, nil
+	j.mu.Unlock()
+
+	var errs []error
+	for _, f := range rolled {
+		errs = append(errs, f.Sync(), f.Close())
+	}
+	if active != nil {
+		errs = append(errs, active.Sync())
+	}
+	if hasNames {
+		errs = append(errs, j.fs.SyncDir(j.dir))
+	}
+	err := errors.Join(errs...)
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if err != nil {
+		j.failed = fmt.Errorf("journal %s: sync: %w", j.dir, err)
+		return j.failed
+	}
+	j.synced = upTo
+	return nil
+}
+
+// Truncate removes files that were synced and all of whose entries are committed: committed returns, for a split, the position in the last record, and
+// math.MaxInt64 if the record has it as ended. An entry with Ended counts as one position more, so that it is kept until then.
+func (j *Journal) Truncate(committed func(source, split string) int64) error {
+	j.syncing.Lock()
+	defer j.syncing.Unlock()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.failed != nil {
+		return j.failed
+	}
+	var active *journalPart
+	if j.active != nil {
+		active = j.files[len(j.files)-1]
+	}
+	var errs []error
+	j.files = slices.DeleteFunc(j.files, func(p *journalPart) bool {
+		isActive := p == active
+		isWorthIt := !isActive || j.isFull || 2*p.size >= j.opts.JournalFileBytes
+		if !isWorthIt || len(j.rolled) > 0 && !p.isBefore(j.synced) || !p.isCommitted(committed) {
+			return false
+		}
+		if isActive {
+			errs = append(errs, j.active.Close())
+			j.active = nil
+		}
+		if err := j.fs.Remove(j.path(p.number)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			errs = append(errs, err)
+		}
+		j.total -= p.size
+		return true
+	})
+	j.isFull = false
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("journal %s: remove committed entries: %w", j.dir, err)
+	}
+	return nil
+}
+
+// isBefore says that a file is one before the place up to which the journal was synced: closed, if it is not the last.
+func (p *journalPart) isBefore(synced place) bool { return p.number < synced.file }
+
+// Replay calls fn with the entries that are not committed, split by split in the order they were appended. after is as in
+// Truncate. Entries and their bytes are borrowed by fn, but for strings. An error of fn is returned unchanged.
+func (j *Journal) Replay(after func(source, split string) int64, fn func(Entry) error) error {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	names := interner{}
+	var buf []byte
+	for _, p := range j.files {
+		if p.isCommitted(after) {
+			continue
+		}
+		var err error
+		if buf, err = readAll(j.fs, j.path(p.number), buf); err != nil {
+			return fmt.Errorf("journal %s: replay: %w", j.dir, err)
+		}
+		for pos := int64(fileHeaderSize); pos < p.size; {
+			h, payload, ok := parseFrame(buf[min(pos, int64(len(buf))):])
+			if ok && h.kind == endFrame {
+				break
+			}
+			if !ok || h.kind != entryFrame {
+				return &CorruptError{Path: j.path(p.number), Offset: pos, Why: "entry is altered"}
+			}
+			e, _, err := parseEntry(payload, names)
+			if err != nil {
+				return &CorruptError{Path: j.path(p.number), Offset: pos, Why: err.Error()}
+			}
+			pos += frameHeaderSize + int64(h.length)
+			if e.mark() <= after(e.Source, e.Split) {
+				continue
+			}
+			if err := fn(e); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Bytes returns the size of the journal.
+func (j *Journal) Bytes() int64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.total
+}
+
+func (j *Journal) close() error {
+	j.syncing.Lock()
+	defer j.syncing.Unlock()
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	var errs []error
+	for _, f := range j.rolled {
+		errs = append(errs, f.Close())
+	}
+	if j.active != nil {
+		errs = append(errs, j.active.Close())
+	}
+	j.rolled, j.active = nil, nil
+	if j.failed == nil {
+		j.failed = fmt.Errorf("journal %s: closed", j.dir)
+	}
+	return errors.Join(errs...)
+}

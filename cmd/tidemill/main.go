@@ -1,0 +1,83 @@
+// Command tidemill runs streaming jobs that are written in SQL.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/alecthomas/kong"
+)
+
+// The exit statuses.
+const (
+	statusDone   = 0
+	statusFailed = 1 // the job failed
+	statusWrong  = 2 // the job is wrong (SQL, options, usage), and nothing was opened
+)
+
+// wrongError is an error of the job's description, not of its run.
+type wrongError struct{ error }
+
+func (e wrongError) Unwrap() error { return e.error }
+
+// streams are the process's input and output.
+type streams struct {
+	stdin  *os.File
+	stdout io.Writer
+	stderr io.Writer
+}
+
+type cli struct {
+	Run        runCommand        `cmd:"" help:"Run a job until its sources end, a signal comes, or an error."`
+	Check      checkCommand      `cmd:"" help:"Parse and type-check a job, opening nothing."`
+	Explain    explainCommand    `cmd:"" help:"Print the plan of a job and the state that each operator keeps."`
+	Gen        genCommand        `cmd:"" help:"Write seeded data to stdout, a file or TCP."`
+	Checkpoint checkpointCommand `cmd:"" help:"Look into a checkpoint directory."`
+	Version    versionCommand    `cmd:"" help:"Print the version."`
+}
+
+func main() {
+	os.Exit(run(context.Background(), os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
+}
+
+// run is the command with its arguments, and returns the exit status.
+func run(ctx context.Context, args []string, s streams) int {
+	var c cli
+	exited := -1
+	parser, err := kong.New(&c, kong.Name("tidemill"),
+		kong.Description("A stream processor in one process: SQL over files, sockets and pipes, in intervals, exactly once.\n\n"+
+			"Try: tidemill run -e \"CREATE SOURCE t FROM 'stdin:' FORMAT TEXT; SELECT upper(value) AS v FROM t\""),
+		kong.Writers(s.stdout, s.stderr),
+		kong.Exit(func(status int) { exited = status }),
+		kong.UsageOnError(),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true}),
+		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(s))
+	if err != nil {
+		fmt.Fprintln(s.stderr, err)
+		return statusWrong
+	}
+	if len(args) == 0 {
+		args = []string{"--help"}
+	}
+	parsed, err := parser.Parse(args)
+	if exited >= 0 { // --help
+		return exited
+	}
+	if err != nil {
+		fmt.Fprintf(s.stderr, "tidemill: %s\ntry: tidemill --help\n", err)
+		return statusWrong
+	}
+	err = parsed.Run()
+	if err == nil {
+		return statusDone
+	}
+	printError(s.stderr, err)
+	var wrong wrongError
+	if errors.As(err, &wrong) {
+		return statusWrong
+	}
+	return statusFailed
+}

@@ -1,0 +1,194 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/batch"
+)
+
+const (
+	// lineEvery is how often the status line on a terminal changes.
+	lineEvery = 200 * time.Millisecond
+	// logEvery is how often progress is logged where there is no terminal.
+	logEvery = 10 * time.Second
+)
+
+// reporter tells a person on stderr how the job goes: with a status line on a terminal, else with a calm log.
+type reporter struct {
+	w          io.Writer
+	isTerminal bool
+	isQuiet    bool
+
+	mu       sync.Mutex
+	job      *tidemill.Context
+	last     tidemill.Status
+	lastTime time.Time
+	lastBad  map[string]int64
+	hasLine  bool
+}
+
+func newReporter(w io.Writer, isQuiet bool) *reporter {
+	return &reporter{w: w, isTerminal: isTerminal(w), isQuiet: isQuiet, lastTime: time.Now(), lastBad: make(map[string]int64)}
+}
+
+func (r *reporter) logger() *slog.Logger {
+	level := slog.LevelInfo
+	if r.isQuiet {
+		level = slog.LevelError
+	}
+	return slog.New(slog.NewTextHandler(lineWriter{r}, &slog.HandlerOptions{Level: level}))
+}
+
+// lineWriter clears the status line before something else is printed.
+type lineWriter struct{ r *reporter }
+
+// Write prints p on lines of its own.
+func (l lineWriter) Write(p []byte) (int, error) {
+	l.r.mu.Lock()
+	defer l.r.mu.Unlock()
+	l.r.clearLine()
+	return l.r.w.Write(p)
+}
+
+func (r *reporter) clearLine() {
+	if r.hasLine {
+		fmt.Fprint(r.w, "\r\x1b[K")
+		r.hasLine = false
+	}
+}
+
+func (r *reporter) start(job *tidemill.Context) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.job = job
+}
+
+// onStatus is called at the end of each interval.
+func (r *reporter) onStatus(s tidemill.Status) {
+	if r.isQuiet {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	now := time.Now()
+	since := now.Sub(r.lastTime)
+	switch {
+	case s.Ended:
+		return
+	case r.isTerminal && since >= lineEvery:
+		r.clearLine()
+		fmt.Fprint(r.w, statusLine(s, r.last, since))
+		r.hasLine = true
+	case !r.isTerminal && since >= logEvery:
+		fmt.Fprintf(r.w, "%s\n", statusLine(s, r.last, since))
+	default:
+		return
+	}
+	r.reportBad()
+	r.last, r.lastTime = s, now
+}
+
+// statusLine describes the time between two statuses.
+func statusLine(s, last tidemill.Status, since time.Duration) string {
+	var parts []string
+	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
+	add("interval %d", s.Interval.ID)
+	add("in %s rows/s", rate(s.RowsIn-last.RowsIn, since))
+	add("out %s rows/s", rate(s.RowsOut-last.RowsOut, since))
+	add("lag %s", s.Lag.Round(time.Millisecond))
+	if s.Watermark != batch.MinTime {
+		add("watermark %s", s.Watermark)
+	}
+	add("state %s", bytesText(s.StateBytes))
+	if s.Bad > 0 {
+		add("bad %d", s.Bad)
+	}
+	if s.Late > 0 {
+		add("late %d", s.Late)
+	}
+	return strings.Join(parts, " | ")
+}
+
+func rate(rows int64, since time.Duration) string {
+	return shortNumber(float64(rows) / max(since.Seconds(), 1e-3))
+}
+
+func shortNumber(v float64) string {
+	switch {
+	case v >= 1e9:
+		return fmt.Sprintf("%.2f G", v/1e9)
+	case v >= 1e6:
+		return fmt.Sprintf("%.2f M", v/1e6)
+	case v >= 1e3:
+		return fmt.Sprintf("%.1f K", v/1e3)
+	}
+	return fmt.Sprintf("%.0f", v)
+}
+
+func bytesText(n int64) string { return shortNumber(float64(n)) + "B" }
+
+// reportBad prints sources whose number of bad rows has changed. r.mu is held.
+func (r *reporter) reportBad() {
+	if r.job == nil {
+		return
+	}
+	for _, b := range r.job.BadRows() {
+		if b.Count == r.lastBad[b.Source] {
+			continue
+		}
+		r.clearLine()
+		isFirst := r.lastBad[b.Source] == 0
+		fmt.Fprintf(r.w, "%s in %s: ", plural(b.Count, "bad row"), b.Source)
+		reasons := make([]string, 0, len(b.Reasons))
+		for reason, n := range b.Reasons {
+			reasons = append(reasons, fmt.Sprintf("%d × %s", n, reason))
+		}
+		slices.Sort(reasons)
+		fmt.Fprintln(r.w, strings.Join(reasons, "; "))
+		if isFirst {
+			for _, row := range b.First {
+				fmt.Fprintf(r.w, "  %s\n", tidemill.DescribeBadRow(row))
+			}
+		}
+		r.lastBad[b.Source] = b.Count
+	}
+}
+
+// end prints what the job did.
+func (r *reporter) end(job *tidemill.Context, took time.Duration, isDone bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.clearLine()
+	if r.isQuiet {
+		return
+	}
+	r.job = job
+	r.reportBad()
+	s := job.Status()
+	word := "done"
+	if !isDone {
+		word = "stopped by an error"
+	}
+	line := fmt.Sprintf("%s: %s in, %s out", word, plural(s.RowsIn, "row"), plural(s.RowsOut, "row"))
+	if s.Bad > 0 {
+		line += ", " + plural(s.Bad, "bad row")
+	}
+	if s.Late > 0 {
+		line += ", " + plural(s.Late, "late row")
+	}
+	fmt.Fprintf(r.w, "%s, %.1f s\n", line, took.Seconds())
+}
+
+func plural(n int64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}

@@ -1,0 +1,466 @@
+// Package tidemill is a stream processor in one process: live input is cut into intervals, each interval becomes Arrow record
+// batches, vectorised operators run over them, and results are committed exactly once.
+//
+// A Context runs one job, described in SQL or as DStreams:
+//
+//	job, err := tidemill.New(tidemill.Config{})
+//	lines := job.Source("lines", "tcp://127.0.0.1:9999", tidemill.SourceOptions{Format: "TEXT"})
+//	words := lines.Select("explode(split(value, ' ')) AS word", "arrival_time")
+//	words.Window("arrival_time", 30*time.Second, 10*time.Second).GroupBy("word").Agg("count(*) AS n").Print()
+//	err = job.Start(ctx)
+//	err = job.Wait()
+package tidemill
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/tidemill/tidemill/batch"
+	"github.com/tidemill/tidemill/checkpoint"
+	"github.com/tidemill/tidemill/egress"
+	"github.com/tidemill/tidemill/ingest"
+	"github.com/tidemill/tidemill/operators"
+	"github.com/tidemill/tidemill/sql"
+)
+
+// Context is one job. Its methods are safe for concurrent use once it is started; before that one goroutine describes the job.
+type Context struct {
+	cfg  Config
+	pool *batch.Pool
+
+	// The description.
+	script  []string
+	views   int                    // made by DStream
+	own     map[string]egress.Sink // by URI
+	isCheck bool                   // nothing may be opened
+
+	// What the script says, once it is bound.
+	isBound bool
+	bindErr error
+	plan    *operators.Plan
+	sources []sourceSpec
+	sinks   []sinkSpec
+
+	engine   *engine
+	stopOnce sync.Once
+	done     chan struct{}
+	err      error
+}
+
+// New returns a job without sources and sinks. It starts nothing. The error reports all faults of cfg.
+func New(cfg Config) (*Context, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	cfg = cfg.withDefaults()
+	return &Context{
+		cfg: cfg, pool: batch.NewPool(cfg.MemoryBytes), done: make(chan struct{}),
+	}, nil
+}
+
+func (c *Context) now() batch.Time { return batch.TimeOf(c.cfg.Clock.Now()) }
+
+// NewCheck returns a job that can be described and checked, and not started: it opens nothing, not even to infer columns.
+func NewCheck(cfg Config) (*Context, error) {
+	c, err := New(cfg)
+	if err == nil {
+		c.isCheck = true
+	}
+	return c, err
+}
+
+// SQL adds the statements of a script to the job: sources, views, and a sink for each CREATE SINK and each SELECT. Names are
+// resolved by Check and Start. A mistake is a *sql.Error, several are sql.Errors.
+func (c *Context) SQL(text string) error {
+	if _, err := sql.Parse(text); err != nil {
+		return err
+	}
+	c.add(text)
+	return nil
+}
+
+// add adds a statement to the script of the job.
+func (c *Context) add(statement string) {
+	c.script = append(c.script, strings.TrimRight(statement, "; \t\r\n"))
+	c.isBound = false
+}
+
+// bind makes the plan of the script: sources and sinks, not opened yet, and nodes. It does so once for a script.
+func (c *Context) bind() error {
+	if c.isBound {
+		return c.bindErr
+	}
+	c.isBound, c.bindErr = true, nil
+	c.plan, c.sources, c.sinks = nil, nil, nil
+	c.bindErr = c.bindScript()
+	return c.bindErr
+}
+
+func (c *Context) bindScript() error {
+	script, err := sql.Parse(strings.Join(c.script, "\n;\n"))
+	if err != nil {
+		return err
+	}
+	opts := sql.BindOptions{}
+	if c.cfg.Mode != "" {
+		mode, err := parseMode(c.cfg.Mode)
+		if err != nil {
+			return err
+		}
+		opts.Mode = &mode
+	}
+	job, err := sql.Bind(script, catalog{c}, opts)
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, def := range job.Sources {
+		spec, err := c.newSource(def)
+		if err != nil {
+			errs = append(errs, sqlError(def.Pos, def.Name, err))
+			continue
+		}
+		c.sources = append(c.sources, spec)
+	}
+	for _, def := range job.Sinks {
+		sink, err := c.newSink(def, job.Plan.Nodes[def.Node].Schema)
+		if err != nil {
+			errs = append(errs, sqlError(def.Pos, def.Name, err))
+			continue
+		}
+		c.sinks = append(c.sinks, sinkSpec{name: def.Name, sink: sink, mode: def.Mode.String(), node: def.Node})
+	}
+	if len(job.Sinks) == 0 {
+		errs = append(errs, errors.New("nothing to do: add a SELECT or a sink"))
+	}
+	c.plan = job.Plan
+	errs = append(errs, operators.Validate(job.Plan))
+	return errors.Join(errs...)
+}
+
+func (c *Context) newSink(def *sql.SinkDef, schema *arrow.Schema) (egress.Sink, error) {
+	if own := c.own[def.URI]; own != nil {
+		return own, nil
+	}
+	format := def.Format
+	if def.URI == "" && format == "" {
+		format = c.cfg.Output
+	}
+	return egress.Open(def.URI, format, def.Options, egress.OpenSpec{
+		FS: c.cfg.FS, Stdout: c.cfg.Stdout, Mem: c.pool, Schema: schema,
+	})
+}
+
+func parseMode(name string) (operators.Mode, error) {
+	for _, m := range []operators.Mode{operators.Append, operators.Update, operators.Complete} {
+		if m.String() == name {
+			return m, nil
+		}
+	}
+	return 0, fmt.Errorf("mode must be append, update or complete: %q", name)
+}
+
+func sqlError(pos sql.Pos, name string, err error) error {
+	return fmt.Errorf("line %d, column %d: %s: %w", pos.Line, pos.Column, name, err)
+}
+
+// newSource makes the source of a definition, opening nothing. Options that the engine knows are taken out, those of the format
+// go to it, and the rest must be the source's.
+func (c *Context) newSource(def *sql.SourceDef) (sourceSpec, error) {
+	spec := sourceSpec{name: def.Name, isJournal: true}
+	format := def.Format
+	if format == "" {
+		format = formatOf(def.URI)
+	}
+	rest := make(map[string]string)
+	formatOptions := make(map[string]string)
+	isFormatOption := make(map[string]bool)
+	for _, name := range ingest.FormatOptions(format) {
+		isFormatOption[name] = true
+	}
+	var errs []error
+	for key, value := range def.Options {
+		switch {
+		case key == "max_rows_per_interval":
+			n, err := strconv.ParseInt(value, 10, 64)
+			if err != nil || n < 1 {
+				errs = append(errs, fmt.Errorf("option max_rows_per_interval: want a positive number, got %q", value))
+			}
+			spec.limit = n
+		case key == "idle":
+			d, err := sql.ParseInterval(value)
+			if err != nil || d <= 0 {
+				errs = append(errs, fmt.Errorf("option idle: want a time such as '10 seconds', got %q", value))
+			}
+			spec.idle = d
+		case key == "journal":
+			on, err := parseSwitch(value)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("option journal: %w", err))
+			}
+			spec.isJournal = on
+		case isFormatOption[key]:
+			formatOptions[key] = value
+		default:
+			rest[key] = value
+		}
+	}
+	if format != "" {
+		f, err := ingest.NewFormat(format, formatOptions)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		spec.format = f
+	}
+	source, err := ingest.Open(def.URI, rest, spec.format, ingest.OpenSpec{Mem: c.pool, Now: c.now, Stdin: c.cfg.Stdin})
+	if err != nil {
+		errs = append(errs, err)
+	}
+	spec.source = source
+	return spec, errors.Join(errs...)
+}
+
+// formatOf guesses the format of a file by its name, "" for anything else.
+func formatOf(uri string) string {
+	path, isFile := strings.CutPrefix(uri, "file:")
+	if !isFile {
+		return ""
+	}
+	path = strings.TrimSuffix(strings.TrimSuffix(path, ".gz"), ".zst")
+	switch filepath.Ext(path) {
+	case ".txt", ".log", ".text":
+		return "TEXT"
+	case ".csv":
+		return "CSV"
+	case ".json", ".ndjson", ".jsonl":
+		return "JSON"
+	}
+	return ""
+}
+
+func parseSwitch(value string) (bool, error) {
+	switch value {
+	case "on", "true":
+		return true, nil
+	case "off", "false":
+		return false, nil
+	}
+	return false, fmt.Errorf("want on or off, got %q", value)
+}
+
+// Plan returns the plan of the job.
+func (c *Context) Plan() (*operators.Plan, error) {
+	if err := c.Check(); err != nil {
+		return nil, err
+	}
+	return operators.Prune(c.plan), nil
+}
+
+// Check reports all mistakes of the description so far. It opens nothing, but sources whose columns are inferred.
+func (c *Context) Check() error { return c.bind() }
+
+// Start opens checkpoint, sinks and sources, and begins the first interval. It returns when the job runs; ctx ends it. The error
+// reports all mistakes of the description; nothing was opened then.
+func (c *Context) Start(ctx context.Context) error {
+	if c.engine != nil {
+		return errors.New("start: the job was started before")
+	}
+	if c.isCheck {
+		return errors.New("start: the job was made to be checked only")
+	}
+	plan, err := c.Plan()
+	if err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+	e := newEngine(c.cfg, c.pool, plan, c.sinks)
+	if err := e.open(ctx, c.sources); err != nil {
+		return err
+	}
+	c.engine = e
+	go func() {
+		defer close(c.done)
+		c.err = errors.Join(e.run(ctx), e.close())
+	}()
+	return nil
+}
+
+// Wait returns when the job is done, with its first error.
+func (c *Context) Wait() error {
+	<-c.done
+	return c.err
+}
+
+// Done is closed when the job is done.
+func (c *Context) Done() <-chan struct{} { return c.done }
+
+// Stop ends the job gracefully: the running interval is finished and committed. It returns at once; Wait tells when that is done.
+// Windows that are still open stay in the checkpoint.
+func (c *Context) Stop() {
+	if c.engine != nil {
+		c.stopOnce.Do(func() { close(c.engine.stop) })
+	}
+}
+
+// Status returns what the job told at the end of its last interval.
+func (c *Context) Status() Status {
+	if c.engine == nil {
+		return Status{}
+	}
+	c.engine.statusMu.Lock()
+	defer c.engine.statusMu.Unlock()
+	return c.engine.status
+}
+
+// BadRows returns what is known of bad rows, by source.
+func (c *Context) BadRows() []BadRows {
+	if c.engine == nil {
+		return nil
+	}
+	return c.engine.bad.list()
+}
+
+func newEngine(cfg Config, pool *batch.Pool, plan *operators.Plan, sinks []sinkSpec) *engine {
+	e := &engine{
+		cfg: cfg, plan: plan, sinks: sinks, pool: pool,
+		queue:   make(chan work, queueBlocks*cfg.Workers),
+		arrived: make(chan struct{}), resume: make(chan struct{}),
+		cutNow: make(chan struct{}, 1), check: make(chan struct{}, 1),
+		stop: make(chan struct{}), opened: make(chan struct{}),
+		nextTick: make(chan time.Time, 1), ticked: make(chan time.Time),
+	}
+	e.blocks = ingest.NewBlockPool(e.pool)
+	e.commits = newCommitter(e)
+	e.bad = newBadRows(func(_ string, err error) {
+		if cfg.FailOnBadRow && e.cancel != nil {
+			e.fail(err)
+		}
+	})
+	return e
+}
+
+// open builds the operators and brings back what the checkpoint has. It starts nothing.
+func (e *engine) open(ctx context.Context, sources []sourceSpec) (err error) {
+	opened := 0
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, e.closeSinks(opened), e.closeState())
+		}
+	}()
+	if e.graph, err = newGraph(e.plan, e.pool, e.cfg.Workers, graphEvents{onBad: e.bad.ofOperator(e.splitOf)}); err != nil {
+		return err
+	}
+	for _, s := range sources {
+		e.sources = append(e.sources, newSourceRun(e, s, e.graph.scan(s.name)))
+	}
+	for _, c := range e.graph.chains {
+		w, err := newWorker(e, c)
+		if err != nil {
+			return err
+		}
+		e.workers = append(e.workers, w)
+	}
+	if err := e.openCheckpoint(ctx); err != nil {
+		return err
+	}
+	if err := e.openSinks(ctx); err != nil {
+		return err
+	}
+	opened = len(e.sinks)
+	return nil
+}
+
+// openCheckpoint opens the log, if there is one, and begins where its last record ends.
+func (e *engine) openCheckpoint(ctx context.Context) error {
+	start := e.tickAfter(e.now()) - e.interval()
+	e.record = checkpoint.Record{Job: newJobID(), ZeroTime: int64(start), Tokens: make(map[string][]byte)}
+	e.running = batch.Interval{ID: 1, Start: start, End: start + e.interval()}
+	e.lastCommit = e.cfg.Clock.Now()
+	if e.cfg.Checkpoint == "" {
+		return nil
+	}
+	log, err := checkpoint.Open(e.cfg.FS, e.cfg.Checkpoint, checkpoint.Options{
+		Compression: compressions[e.cfg.Compression], Mem: e.pool, JournalBytes: e.cfg.JournalBytes,
+	})
+	if err != nil {
+		return err
+	}
+	e.log = log
+	last := log.Last()
+	if last == nil {
+		return nil
+	}
+	e.record = *last
+	e.running.ID = last.Last.ID + 1
+	e.running.Start = max(batch.Time(last.Last.End), 0)
+	e.running.End = max(e.running.Start+1, start+e.interval())
+	e.commits.done.Store(last.Commit)
+	for _, s := range e.sources {
+		s.restore(last)
+	}
+	return e.restoreState(ctx, last)
+}
+
+var compressions = map[string]checkpoint.Compression{
+	"s2": checkpoint.S2, "zstd": checkpoint.Zstd, "none": checkpoint.Uncompressed,
+}
+
+func newJobID() string {
+	var id [8]byte
+	rand.Read(id[:]) //nolint:errcheck // it never fails, as its documentation says
+	return hex.EncodeToString(id[:])
+}
+
+// restoreState gives the state tables of the last record to the operators of the same name. A table that no operator knows means
+// another job: it is refused before anything changes.
+func (e *engine) restoreState(ctx context.Context, last *checkpoint.Record) error {
+	known := make(map[string]bool)
+	for _, n := range e.graph.stateful() {
+		op := n.tail.(operators.Stateful)
+		for _, t := range op.StateTables() {
+			known[t.Name] = true
+			restore := func(shard int, rows arrow.RecordBatch) error { return op.Restore(ctx, t.Name, shard, rows) }
+			if err := e.log.Restore(ctx, t.Name, restore); err != nil {
+				return fmt.Errorf("restore state: operator %s: %w", n.Name, err)
+			}
+		}
+		n.restoredRows = op.Stats().Rows + op.Stats().Retired
+	}
+	for table := range last.States {
+		if !known[table] {
+			return fmt.Errorf("checkpoint %s: it has state of %s, which this job does not: run the job that wrote it, or start with an empty directory",
+				e.cfg.Checkpoint, table)
+		}
+	}
+	return nil
+}
+
+// close releases everything that run left, after it.
+func (e *engine) close() error {
+	return errors.Join(e.closeSinks(len(e.sinks)), e.closeState())
+}
+
+func (e *engine) closeState() error {
+	for _, w := range e.workers {
+		w.close()
+	}
+	if e.graph != nil {
+		e.graph.close()
+	}
+	if e.log != nil {
+		return e.log.Close()
+	}
+	return nil
+}
+
+// MemoryHeld returns the bytes that the job's allocator has handed out and not got back: 0 after Wait, or there is a leak.
+func (c *Context) MemoryHeld() int64 { return c.pool.Used() }

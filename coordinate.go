@@ -1,0 +1,239 @@
+package tidemill
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/tidemill/tidemill/batch"
+	"github.com/tidemill/tidemill/ingest"
+	"github.com/tidemill/tidemill/operators"
+)
+
+// coordinate runs intervals until the sources end, someone asks to stop, or ctx ends. An interval ends at its tick, earlier for
+// bounded input that has filled it, and when there is nothing more to come.
+func (e *engine) coordinate(ctx context.Context) error {
+	if err := e.graph.beginChains(e.running); err != nil {
+		return err
+	}
+	opened, isStopping := e.opened, false
+	tick := e.tickAfter(e.now())
+	e.nextTick <- tick.Go()
+	for {
+		isTick := false
+		if e.hasEnded() {
+			return e.endInterval(ctx, max(e.now(), e.running.Start+1), true)
+		}
+		select {
+		case <-opened:
+			opened = nil
+			continue
+		case <-e.check:
+			continue
+		case <-e.stop:
+			isStopping = true
+		case <-e.cutNow:
+		case <-e.ticked:
+			isTick = true
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+		if opened != nil && !isStopping {
+			// The journal is being replayed, or a source is still opening: rows of the past stay in one interval.
+			if isTick {
+				tick = e.tickAfter(e.now())
+				e.nextTick <- tick.Go()
+			}
+			continue
+		}
+		end := e.now()
+		if isTick {
+			end = tick
+			if !e.cfg.ReplayEveryTick {
+				end = max(end, e.tickAfter(e.now())-e.interval())
+			}
+		}
+		end = max(end, e.running.Start+1)
+		if err := e.endInterval(ctx, end, isStopping); err != nil || isStopping {
+			return err
+		}
+		if isTick {
+			tick = end + e.interval()
+			if !e.cfg.ReplayEveryTick {
+				tick = max(tick, e.tickAfter(e.now()))
+			}
+			e.nextTick <- tick.Go()
+		}
+	}
+}
+
+func (e *engine) interval() batch.Time { return batch.Time(e.cfg.Interval / time.Microsecond) }
+
+// tickAfter returns the first tick after t: ticks are whole intervals since the epoch.
+func (e *engine) tickAfter(t batch.Time) batch.Time {
+	iv := e.interval()
+	floor := t / iv * iv
+	if floor > t {
+		floor -= iv
+	}
+	return floor + iv
+}
+
+// hasEnded says that no row will come from any source.
+func (e *engine) hasEnded() bool {
+	select {
+	case <-e.opened:
+	default:
+		return false
+	}
+	for _, s := range e.sources {
+		if !s.hasEnded() {
+			return false
+		}
+	}
+	return true
+}
+
+// endInterval ends the running interval at end: blocks so far belong to it. If isLast, everything is committed and no interval
+// follows.
+func (e *engine) endInterval(ctx context.Context, end batch.Time, isLast bool) error {
+	iv := batch.Interval{ID: e.running.ID, Start: e.running.Start, End: end}
+	next := batch.Interval{ID: iv.ID + 1, Start: end, End: end + e.interval()}
+	if err := e.cut(ctx, next); err != nil {
+		return err
+	}
+	for range e.workers {
+		select {
+		case <-e.arrived:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	began := e.cfg.Clock.Now()
+	if err := e.closeInterval(ctx, iv); err != nil {
+		return err
+	}
+	if err := e.handOver(ctx, iv, isLast); err != nil {
+		return err
+	}
+	e.publishStatus(iv, began, isLast)
+	if isLast {
+		return nil
+	}
+	if err := e.graph.beginChains(e.running); err != nil {
+		return err
+	}
+	for range e.workers {
+		select {
+		case e.resume <- struct{}{}:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}
+
+// cut sends what readers have of the running interval, and puts the end of the interval behind it in the queue, once for each
+// worker. All readers are held meanwhile, so that nothing of the next interval comes before.
+func (e *engine) cut(ctx context.Context, next batch.Interval) error {
+	e.cutMu.Lock()
+	defer e.cutMu.Unlock()
+	var writers []*ingest.BlockWriter
+	for _, s := range e.sources {
+		writers = append(writers, s.writers()...)
+	}
+	for _, w := range writers {
+		w.Lock()
+	}
+	defer func() {
+		for _, w := range writers {
+			w.Unlock()
+		}
+	}()
+	for _, w := range writers {
+		if err := w.CutLocked(ctx); err != nil {
+			return fmt.Errorf("end of interval %d: %w", next.ID-1, err)
+		}
+		w.SetIntervalLocked(next.ID, next.Start)
+	}
+	for _, s := range e.sources {
+		s.markCut()
+	}
+	for range e.workers {
+		select {
+		case e.queue <- work{}:
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	e.running = next
+	e.ivBytes.Store(0)
+	return nil
+}
+
+// closeInterval runs the operators' end of the interval, while the workers stand still.
+func (e *engine) closeInterval(ctx context.Context, iv batch.Interval) error {
+	watermarks := make(map[string]batch.Time, len(e.sources))
+	for _, s := range e.sources {
+		watermarks[s.name] = s.watermark()
+	}
+	if err := e.graph.beginTail(iv); err != nil {
+		return err
+	}
+	if err := e.graph.endInterval(ctx, iv, watermarks); err != nil {
+		return err
+	}
+	return e.checkMemory()
+}
+
+// checkMemory stops a job that has outgrown its budget, with the operator that holds most.
+func (e *engine) checkMemory() error {
+	err := e.pool.Err()
+	if err == nil {
+		return nil
+	}
+	var largest *nodeRun
+	for _, n := range e.graph.nodes {
+		if largest == nil || n.account.Used() > largest.account.Used() {
+			largest = n
+		}
+	}
+	return fmt.Errorf("%w: operator %s holds %d bytes: raise the bound (--memory) or keep less state", err, largest.Name, largest.account.Used())
+}
+
+// publishStatus tells of the interval that ended.
+func (e *engine) publishStatus(iv batch.Interval, began time.Time, isLast bool) {
+	now := e.cfg.Clock.Now()
+	s := Status{
+		Job: e.record.Job, Interval: iv, Commit: e.commits.done.Load(), BytesIn: e.bytesIn.Load(), Bad: e.bad.total(),
+		Took: now.Sub(began), Lag: max(0, now.Sub(iv.End.Go())), MemoryBytes: e.pool.Used(), Watermark: batch.MaxTime,
+		RowsOut: e.rowsOut, Ended: isLast,
+	}
+	for _, n := range e.graph.nodes {
+		op := n.operatorStatus()
+		s.Late += op.Late
+		if _, ok := n.Spec.(*operators.ScanSpec); ok {
+			s.RowsIn += op.In
+		}
+		if op.State != nil {
+			s.StateBytes += op.State.Bytes
+		}
+		s.Operators = append(s.Operators, op)
+	}
+	hasWatermark := false
+	for _, src := range e.sources {
+		if src.scan != nil && src.scan.EventTime >= 0 {
+			hasWatermark = true
+			s.Watermark = min(s.Watermark, src.closed)
+		}
+	}
+	if !hasWatermark {
+		s.Watermark = batch.MinTime
+	}
+	e.statusMu.Lock()
+	e.status = s
+	e.statusMu.Unlock()
+	if e.cfg.OnStatus != nil {
+		e.cfg.OnStatus(s)
+	}
+}

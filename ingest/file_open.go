@@ -1,0 +1,145 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+)
+
+var (
+	gzipMagic = []byte{0x1F, 0x8B}
+	zstdMagic = []byte{0x28, 0xB5, 0x2F, 0xFD}
+)
+
+// maxZstdWindow bounds the memory that a file may ask for: what zstd --long=27, its largest level by default, needs.
+const maxZstdWindow = 128 << 20
+
+// openFile is a file as it is read: decompressed if need be.
+type openFile struct {
+	io.Reader
+	file         *os.File
+	isCompressed bool
+	closer       func()
+}
+
+// openPlain opens a file and reads its first bytes to see whether it is compressed. One that is empty has no compression, also
+// if it is called so.
+func openData(path string) (*openFile, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	o := &openFile{Reader: f, file: f}
+	if err := o.decompress(path); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("open %s: %w", path, err)
+	}
+	return o, nil
+}
+
+func (o *openFile) decompress(path string) error {
+	var start [4]byte
+	n, err := o.file.ReadAt(start[:], 0)
+	if err != nil && err != io.EOF {
+		return err
+	}
+	ext := filepath.Ext(path)
+	switch {
+	case bytes.HasPrefix(start[:n], gzipMagic), n > 0 && ext == ".gz":
+		r, err := gzip.NewReader(o.file)
+		if err != nil {
+			return err
+		}
+		o.Reader, o.isCompressed = r, true
+		o.closer = func() { r.Close() }
+	case bytes.HasPrefix(start[:n], zstdMagic), n > 0 && ext == ".zst":
+		// One goroutine per file is enough: files are read side by side.
+		r, err := zstd.NewReader(o.file, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxZstdWindow))
+		if err != nil {
+			return err
+		}
+		o.Reader, o.isCompressed = r, true
+		o.closer = r.Close
+	}
+	return nil
+}
+
+// Close closes the file and what decompresses it.
+func (o *openFile) Close() error {
+	if o.closer != nil {
+		o.closer()
+	}
+	return o.file.Close()
+}
+
+// skip moves on to a position.
+func (o *openFile) skip(ctx context.Context, pos int64) error {
+	if pos == 0 {
+		return nil
+	}
+	if !o.isCompressed {
+		info, err := o.file.Stat()
+		if err != nil {
+			return err
+		}
+		if info.Size() < pos {
+			return fmt.Errorf("file is shorter than it was: %d bytes, position %d", info.Size(), pos)
+		}
+		_, err = o.file.Seek(pos, io.SeekStart)
+		return err
+	}
+	for at := int64(0); at < pos; {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		n, err := io.CopyN(io.Discard, o.Reader, min(pos-at, 1<<20))
+		at += n
+		if err == io.EOF {
+			return fmt.Errorf("file is shorter than it was: %d bytes, position %d", at, pos)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readHeader returns the first record of a file, for a restart behind it.
+func readHeader(path string, format Format) ([]byte, error) {
+	o, err := openData(path)
+	if err != nil {
+		return nil, err
+	}
+	defer o.Close()
+	framer := format.NewFramer()
+	var header []byte
+	chunk := make([]byte, 4096)
+	for len(header) <= defaultMaxRecord {
+		n, err := o.Read(chunk)
+		fresh := chunk[:n]
+		for len(fresh) > 0 {
+			piece := fresh
+			if i := bytes.IndexByte(fresh, '\n'); i >= 0 {
+				piece = fresh[:i+1]
+			}
+			header = append(header, piece...)
+			fresh = fresh[len(piece):]
+			if _, records, _ := framer.Frame(piece); records > 0 {
+				return bytes.TrimPrefix(header, byteOrderMark), nil
+			}
+		}
+		if err == io.EOF {
+			return bytes.TrimPrefix(header, byteOrderMark), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	return []byte{}, nil
+}

@@ -1,0 +1,123 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// formatOptions has the options of each format, in the order of the reference page.
+var formatOptions = []struct {
+	name    string
+	options []string
+}{
+	{name: "TEXT"},
+	{name: "CSV", options: []string{"header", "delimiter", "null"}},
+	{name: "JSON"},
+}
+
+// FormatOptions returns the names of the options that a format takes, and nil for a format that does not exist. The result is
+// shared and must not be changed.
+func FormatOptions(name string) []string {
+	for _, f := range formatOptions {
+		if strings.EqualFold(f.name, name) {
+			return f.options
+		}
+	}
+	return nil
+}
+
+// NewFormat returns a format by its SQL name, in any case: TEXT, CSV or JSON. All faults of the options are reported at once.
+//
+// CSV takes `header` (true or false, default false: the first record of a split has the names of its columns), `delimiter` (one
+// ASCII character or \t, default a comma) and `null` (the unquoted text that means NULL, default the empty text).
+func NewFormat(name string, options map[string]string) (Format, error) {
+	known := slices.IndexFunc(formatOptions, func(f struct {
+		name    string
+		options []string
+	},
+	) bool {
+		return strings.EqualFold(f.name, name)
+	})
+	if known < 0 {
+		var names []string
+		for _, f := range formatOptions {
+			names = append(names, f.name)
+		}
+		return nil, fmt.Errorf("format %q is unknown: %s", name, suggest(strings.ToUpper(name), names))
+	}
+	f := formatOptions[known]
+	var faults []error
+	for _, option := range sortedKeys(options) {
+		if slices.Contains(f.options, option) {
+			continue
+		}
+		if len(f.options) == 0 {
+			faults = append(faults, fmt.Errorf("format %s: option %q is unknown: it has no options", f.name, option))
+			continue
+		}
+		faults = append(faults, fmt.Errorf("format %s: option %q is unknown: %s", f.name, option, suggest(strings.ToLower(option), f.options)))
+	}
+	var format Format
+	switch f.name {
+	case "TEXT":
+		format = textFormat{}
+	case "JSON":
+		format = jsonFormat{}
+	default:
+		csv, err := newCSVFormat(options)
+		if err != nil {
+			faults = append(faults, err)
+		}
+		format = csv
+	}
+	if len(faults) > 0 {
+		return nil, errors.Join(faults...)
+	}
+	return format, nil
+}
+
+func sortedKeys(m map[string]string) []string {
+	keys := make([]string, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}
+
+// suggest returns what is possible, after the name that is nearest to what was written if one is near enough to be a slip.
+func suggest(written string, possible []string) string {
+	text := "possible are " + strings.Join(possible, ", ")
+	nearest, least := "", 3 // more than two edits are no slip of the pen
+	for _, name := range possible {
+		if d := editDistance(written, name); d < least && d < len(name) {
+			nearest, least = name, d
+		}
+	}
+	if nearest == "" {
+		return text
+	}
+	return fmt.Sprintf("did you mean %s? %s", nearest, text)
+}
+
+// editDistance returns how many bytes must be inserted, removed or replaced to make b of a: Wagner and Fischer 1974.
+func editDistance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := diagonal
+			if a[i] != b[j] {
+				cost = 1 + min(diagonal, row[j], row[j+1])
+			}
+			diagonal, row[j+1] = row[j+1], cost
+		}
+	}
+	return row[len(b)]
+}

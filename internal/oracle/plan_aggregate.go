@@ -1,0 +1,131 @@
+package oracle
+
+import (
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/tidemill/tidemill/batch"
+	"github.com/tidemill/tidemill/operators"
+	"github.com/tidemill/tidemill/operators/expr"
+)
+
+// aggregate adds an aggregate, with windows where there is a time for them.
+func (p *planner) aggregate(in *operators.Node) *operators.Node {
+	p.plain = false
+	spec := &operators.AggregateSpec{Mode: operators.Update}
+	var fields []arrow.Field
+	if column := timeColumn(in.Schema); column >= 0 && p.chance(75) {
+		spec.Window = p.window(expr.Column(in.Schema, column))
+		spec.Mode = operators.Append
+		fields = append(fields, field("window.start", batch.Timestamp), field("window.end", batch.Timestamp))
+		fields[1].Metadata = arrow.NewMetadata([]string{operators.TimeKey}, []string{operators.TimeEvent})
+	}
+	if p.chance(30) {
+		spec.Mode = []operators.Mode{operators.Update, operators.Complete}[p.IntN(2)]
+	}
+	p.c.Mode = spec.Mode
+	for range p.IntN(3) {
+		key := p.expression(in.Schema, scalarTypes[p.IntN(len(scalarTypes))], p.IntN(2))
+		spec.Keys = append(spec.Keys, key)
+		spec.KeyNames = append(spec.KeyNames, p.name())
+		fields = append(fields, field(spec.KeyNames[len(spec.KeyNames)-1], key.Type))
+	}
+	for range 1 + p.IntN(4) {
+		a := p.aggSpec(in.Schema)
+		spec.Aggs = append(spec.Aggs, a)
+		fields = append(fields, field(a.Name, a.Type))
+	}
+	return p.add(spec, arrow.NewSchema(fields, nil), in)
+}
+
+func (p *planner) window(at *expr.Spec) *operators.WindowSpec {
+	w := &operators.WindowSpec{Time: at, Size: time.Duration(1+p.IntN(20)) * time.Second}
+	w.Slide = w.Size
+	switch p.IntN(5) {
+	case 0:
+		w.Slide = time.Duration(1+p.IntN(int(w.Size/time.Second))) * time.Second
+	case 1: // no whole number of slides in a window
+		w.Size, w.Slide = 7*time.Second, 3*time.Second
+	case 2: // gaps between windows
+		w.Slide = w.Size + 2*time.Second
+	}
+	if p.chance(30) {
+		w.Offset = time.Duration(p.IntN(int(w.Slide/time.Millisecond))) * time.Millisecond
+	}
+	if p.chance(20) {
+		w.Lateness = time.Duration(1+p.IntN(5)) * time.Second
+	}
+	return w
+}
+
+func (p *planner) aggSpec(schema *arrow.Schema) operators.AggSpec {
+	depth := p.IntN(2)
+	a := operators.AggSpec{Name: p.name(), Func: []string{"count", "count", "sum", "avg", "min", "max"}[p.IntN(6)]}
+	switch a.Func {
+	case "count":
+		a.Type = batch.BigInt
+		if p.chance(50) {
+			a.Arg = p.expression(schema, scalarTypes[p.IntN(len(scalarTypes))], depth)
+		}
+	case "sum", "avg":
+		a.Arg = p.expression(schema, []arrow.DataType{batch.BigInt, batch.Double}[p.IntN(2)], depth)
+		a.Type = batch.Double
+		if a.Func == "sum" {
+			a.Type = a.Arg.Type
+		}
+	default:
+		a.Arg = p.expression(schema, scalarTypes[p.IntN(len(scalarTypes))], depth)
+		a.Type = a.Arg.Type
+	}
+	return a
+}
+
+// sortWindows orders the rows of each window of an aggregate by everything that is no mean or sum of DOUBLEs, keys included, so
+// that rows are equal only where it does not matter.
+func (p *planner) sortWindows(in *operators.Node) *operators.Node {
+	spec := &operators.SortSpec{Limit: -1, WindowEnd: 1}
+	agg := in
+	for agg.Inputs != nil {
+		if _, ok := agg.Spec.(*operators.AggregateSpec); ok {
+			break
+		}
+		agg = p.c.Plan.Nodes[agg.Inputs[0]]
+	}
+	schema := withoutDoubles(in.Schema, len(agg.Spec.(*operators.AggregateSpec).Aggs))
+	for _, i := range p.Perm(schema.NumFields()) {
+		if schema.Field(i).Type.ID() != arrow.NULL {
+			spec.By = append(spec.By, p.sortKey(expr.Column(schema, i)))
+		}
+	}
+	if p.chance(60) {
+		spec.Limit = p.Int64N(4)
+	}
+	p.c.Ordered = true
+	return p.add(spec, in.Schema, in)
+}
+
+// sort orders the rows of an interval. Where these are not in the order of the input, there is no limit.
+func (p *planner) sort(in *operators.Node) *operators.Node {
+	spec := &operators.SortSpec{Limit: -1, WindowEnd: -1}
+	for range 1 + p.IntN(3) {
+		spec.By = append(spec.By, p.sortKey(p.expression(in.Schema, scalarTypes[p.IntN(len(scalarTypes))], p.IntN(2))))
+	}
+	if p.plain {
+		p.c.Ordered = true
+		if p.chance(60) {
+			spec.Limit = p.Int64N(20)
+			p.c.OneInterval = true
+		}
+	}
+	return p.add(spec, in.Schema, in)
+}
+
+func (p *planner) sortKey(by *expr.Spec) operators.SortKey {
+	k := operators.SortKey{Expr: by, Descending: p.chance(50)}
+	k.NullsFirst = !k.Descending
+	if p.chance(20) {
+		k.NullsFirst = !k.NullsFirst
+	}
+	return k
+}

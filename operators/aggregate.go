@@ -1,0 +1,361 @@
+package operators
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"sync/atomic"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/tidemill/tidemill/batch"
+	"github.com/tidemill/tidemill/operators/expr"
+)
+
+// aggregate groups rows by keys, and by windows of time where it has one. Its state is divided into shards by key, each shard
+// into panes, each pane has a table of groups and their accumulators. Memory grows with (pane, group) pairs; a pane is released
+// as a whole when the last of its windows is final.
+//
+// Windows that are final come out in order of their ends. A tumbling window is one pane; a sliding one is merged of its panes,
+// or, where all aggregates can be subtracted exactly, made of the window before it.
+type aggregate struct {
+	schema   *arrow.Schema
+	name     string
+	spec     *AggregateSpec
+	env      Env
+	window   windowing
+	keyTypes []arrow.DataType
+	tables   []StateTable
+	// stateSizes has, per aggregate, how many columns its state has.
+	stateSizes []int
+	// subtracts says that a sliding window is made of the one before it.
+	subtracts bool
+	canFail   bool
+
+	// State.
+	mem    *meter
+	shards [NumShards]shard
+	// bound is how far windows are closed: those that end at or before it are final. It is part of the state where panes outlive
+	// the first of their windows.
+	bound      batch.Time
+	savedBound batch.Time
+	dirty      atomic.Bool // something changed in this interval
+
+	// Scratch.
+	interval batch.Interval
+	own      *aggPartial // rows that came by Process
+	emitter  emitter
+	merged   *pane
+	ids      []int32
+	found    []int32
+	foundIn  []int32
+	starts   []int64
+	saver    saver
+}
+
+// shard is the state of the keys of one shard. Shards are absorbed concurrently.
+type shard struct {
+	panes   paneSet
+	windows paneSet // rows kept apart, per window
+	running runningWindow
+	held    int64
+	retired int64
+	// gone are panes whose groups a Snapshot has had, until the next one tells of their end.
+	gone, goneWindows []*pane
+
+	groups []int32 // scratch
+}
+
+var (
+	_ Keyed    = (*aggregate)(nil)
+	_ Stateful = (*aggregate)(nil)
+)
+
+// NewAggregate returns the operator for spec. Its state is kept under name; schema is what it emits.
+func NewAggregate(name string, spec *AggregateSpec, schema *arrow.Schema, env Env) (Operator, error) {
+	if err := validateAggregate(name, spec); err != nil {
+		return nil, err
+	}
+	a := &aggregate{
+		schema: schema, name: name, spec: spec, env: env, mem: &meter{Allocator: env.Mem},
+		bound: batch.MinTime, savedBound: batch.MinTime, keyTypes: keyTypes(spec.Keys),
+	}
+	for i, t := range a.keyTypes {
+		if !isKeyType(t) {
+			return nil, fmt.Errorf("%s: cannot group by %s: it is %s", name, spec.Keys[i], batch.TypeName(t))
+		}
+	}
+	columns := len(spec.Keys) + len(spec.Aggs)
+	if spec.Window != nil {
+		a.window = newWindowing(spec.Window)
+		columns += 2
+	}
+	if schema.NumFields() != columns {
+		return nil, fmt.Errorf("%s: %d columns, schema has %d", name, columns, schema.NumFields())
+	}
+	a.own = newPartial(spec, a.keyTypes, env)
+	if a.own.err != nil {
+		a.own.Close()
+		return nil, fmt.Errorf("%s: %w", name, a.own.err)
+	}
+	a.tables = aggregateTables(name, spec)
+	_, a.stateSizes = stateFields(spec.Aggs)
+	fresh := func() *pane { return newPane(a.mem, a.keyTypes, spec.Aggs) }
+	for i := range a.shards {
+		sh := &a.shards[i]
+		sh.panes.fresh, sh.windows.fresh = fresh, fresh
+	}
+	a.merged = newPane(env.Mem, a.keyTypes, spec.Aggs)
+	a.subtracts = spec.Window != nil && a.window.isSliding() && spec.Mode == Append
+	for _, acc := range a.merged.accs {
+		if acc != nil {
+			a.subtracts = a.subtracts && acc.canSubtract()
+			a.canFail = a.canFail || acc.canFail()
+		}
+	}
+	a.emitter.init(a)
+	if spec.isKeyless() {
+		a.makeOnlyGroup()
+	}
+	return a, nil
+}
+
+func keyTypes(keys []*expr.Spec) []arrow.DataType {
+	types := make([]arrow.DataType, len(keys))
+	for i, k := range keys {
+		types[i] = k.Type
+		if d, ok := k.Type.(*arrow.DictionaryType); ok {
+			types[i] = d.ValueType
+		}
+	}
+	return types
+}
+
+// makeOnlyGroup makes the group that exists from the start where there are no keys.
+func (a *aggregate) makeOnlyGroup() {
+	pn := a.shards[ShardOf(nil)].panes.at(0)
+	var group [1]int32
+	pn.table.lookup(nil, nil, group[:])
+	pn.grow()
+	pn.mark(group[:], false)
+	a.dirty.Store(true)
+}
+
+// Schema is the schema of every batch that it emits.
+func (a *aggregate) Schema() *arrow.Schema { return a.schema }
+
+// BeginInterval notes the interval.
+func (a *aggregate) BeginInterval(iv batch.Interval) error {
+	a.interval = iv
+	a.emitter.sequence = 0
+	return nil
+}
+
+// Process adds the rows of in to a partial of its own.
+func (a *aggregate) Process(ctx context.Context, _ int, in batch.Batch, _ batch.Emit) error {
+	return a.own.Add(ctx, in)
+}
+
+// NewPartial returns one worker's accumulator.
+func (a *aggregate) NewPartial() Partial { return newPartial(a.spec, a.keyTypes, a.env) }
+
+// Absorb adds one shard's part of p to the state.
+func (a *aggregate) Absorb(_ context.Context, index int, p Partial) error {
+	part, sh := p.(*aggPartial), &a.shards[index]
+	for _, src := range part.panes.panes {
+		if from, to := src.ends[index], src.ends[index+1]; from < to {
+			pn := sh.panes.at(src.start)
+			sh.held += a.absorb(sh, pn, src, src.order[from:to])
+			sh.running.forget(src.start)
+		}
+	}
+	for _, src := range part.windows.panes {
+		if from, to := src.ends[index], src.ends[index+1]; from < to {
+			sh.held += a.absorb(sh, sh.windows.at(src.start), src, src.order[from:to])
+		}
+	}
+	return nil
+}
+
+// absorb adds groups ids of src to a pane, and returns how many rows the ledger has more.
+func (a *aggregate) absorb(sh *shard, to, src *pane, ids []int32) (rows int64) {
+	sh.groups = extendTo(sh.groups, len(ids))
+	to.table.lookupFrom(src.table, ids, true, sh.groups)
+	to.grow()
+	to.merge(src, ids, sh.groups)
+	if src.owned == nil {
+		for _, id := range ids {
+			rows += src.rows[id]
+		}
+	} else {
+		to.owned = growZero(to.mem, to.owned, to.table.len())
+		for k, id := range ids {
+			to.owned[sh.groups[k]] += src.owned[id]
+			rows += src.owned[id]
+		}
+	}
+	to.total += rows
+	to.mark(sh.groups, a.spec.Mode == Update)
+	a.dirty.Store(true)
+	return rows
+}
+
+// EndInterval emits what is final, or what changed. The watermark that it returns is, for a window, the end of the first window
+// that can still come out: a row that comes has window.end at or after it, so that a window downstream over window.end may
+// close as soon as it ends there. Complete results, and those without a window, return the watermark of the input.
+func (a *aggregate) EndInterval(ctx context.Context, in []batch.Time, emit batch.Emit) (batch.Time, error) {
+	if err := a.absorbOwn(ctx); err != nil {
+		return 0, err
+	}
+	watermark := minTime(in)
+	a.emitter.begin(emit)
+	var err error
+	switch {
+	case a.spec.Window == nil:
+		err = a.endGroups()
+	case a.spec.Mode == Complete:
+		if a.dirty.Load() {
+			err = a.emitWindows(ctx, math.MaxInt64, false)
+		}
+	default:
+		watermark, err = a.endWindows(ctx, watermark)
+	}
+	if err != nil {
+		return 0, err
+	}
+	a.dirty.Store(false)
+	return watermark, nil
+}
+
+func (a *aggregate) absorbOwn(ctx context.Context) error {
+	if !a.own.used {
+		return nil
+	}
+	a.own.Seal()
+	for s := range NumShards {
+		if err := a.Absorb(ctx, s, a.own); err != nil {
+			return err
+		}
+	}
+	a.own.Reset()
+	return nil
+}
+
+// endWindows emits windows and releases those that are final.
+func (a *aggregate) endWindows(ctx context.Context, watermark batch.Time) (batch.Time, error) {
+	if a.spec.Window.Arrival && watermark != batch.MaxTime {
+		watermark = a.interval.End
+	}
+	bound := max(a.bound, watermark.Sub(a.spec.Window.Lateness))
+	var err error
+	if a.spec.Mode == Append {
+		err = a.emitWindows(ctx, bound, true)
+	} else {
+		err = a.emitChanged(ctx)
+	}
+	if err != nil {
+		return 0, err
+	}
+	a.bound = bound
+	for i := range a.shards {
+		a.evict(&a.shards[i])
+	}
+	return a.window.nextEnd(bound), nil
+}
+
+// evict lets panes go that no open window needs.
+func (a *aggregate) evict(sh *shard) {
+	n := 0
+	for _, p := range sh.panes.panes {
+		if a.isOpen(a.window.lastStart(p.start)) {
+			break
+		}
+		n++
+		sh.letGo(&sh.panes, p, &sh.gone)
+	}
+	sh.panes.drop(n)
+	n = 0
+	for _, p := range sh.windows.panes {
+		if a.isOpen(p.start) {
+			break
+		}
+		n++
+		sh.letGo(&sh.windows, p, &sh.goneWindows)
+	}
+	sh.windows.drop(n)
+}
+
+func (a *aggregate) isOpen(start int64) bool { return start+a.window.size > int64(a.bound) }
+
+func (sh *shard) letGo(set *paneSet, p *pane, gone *[]*pane) {
+	sh.held -= p.total
+	sh.retired += p.total
+	if p.hasSaved() {
+		*gone = append(*gone, p)
+		return
+	}
+	set.recycle(p)
+}
+
+// Stats says how much state there is.
+func (a *aggregate) Stats() StateStats {
+	s := StateStats{Bytes: a.mem.used.Load()}
+	for i := range a.shards {
+		sh := &a.shards[i]
+		s.Rows += sh.held
+		s.Retired += sh.retired
+		for _, p := range sh.panes.panes {
+			s.Groups += int64(p.table.len())
+		}
+		for _, p := range sh.windows.panes {
+			s.Groups += int64(p.table.len())
+		}
+	}
+	return s
+}
+
+// Close releases all memory.
+func (a *aggregate) Close() {
+	a.own.Close()
+	a.merged.close()
+	a.emitter.close()
+	a.saver.close()
+	for i := range a.shards {
+		sh := &a.shards[i]
+		sh.panes.close()
+		sh.windows.close()
+		sh.running.close()
+		for _, p := range append(sh.gone, sh.goneWindows...) {
+			p.close()
+		}
+		sh.gone, sh.goneWindows = nil, nil
+	}
+}
+
+// meter counts the bytes that state takes. It is safe for concurrent use.
+type meter struct {
+	memory.Allocator
+	used atomic.Int64
+}
+
+// Allocate counts what it allocates.
+func (m *meter) Allocate(size int) []byte {
+	b := m.Allocator.Allocate(size)
+	m.used.Add(int64(cap(b)))
+	return b
+}
+
+// Reallocate counts the difference.
+func (m *meter) Reallocate(size int, b []byte) []byte {
+	m.used.Add(-int64(cap(b)))
+	b = m.Allocator.Reallocate(size, b)
+	m.used.Add(int64(cap(b)))
+	return b
+}
+
+// Free counts what it frees.
+func (m *meter) Free(b []byte) {
+	m.used.Add(-int64(cap(b)))
+	m.Allocator.Free(b)
+}

@@ -1,0 +1,70 @@
+package operators
+
+import (
+	"fmt"
+
+	"github.com/tidemill/tidemill/operators/expr"
+)
+
+// Build turns a node of a plan into an operator. It is the one place that knows which operator does what a spec says. An output
+// is no operator: it is for whoever runs the plan.
+func Build(n *Node, env Env) (Operator, error) {
+	switch s := n.Spec.(type) {
+	case *ScanSpec:
+		return NewScan(s, n.Schema, env)
+	case *FilterSpec:
+		return NewFilter(s, n.Schema, env)
+	case *ProjectSpec:
+		return NewProject(s, n.Schema, env)
+	case *ExplodeSpec:
+		return NewExplode(s, n.Schema, env)
+	case *UnionSpec:
+		return NewUnion(s, n.Schema, env)
+	case *AggregateSpec:
+		return NewAggregate(n.Name, s, n.Schema, env)
+	case *SortSpec:
+		return NewSort(s, n.Schema, env)
+	}
+	return nil, fmt.Errorf("build node %d: %T is no operator", n.ID, n.Spec)
+}
+
+var (
+	_ Spec = (*ScanSpec)(nil)
+	_ Spec = (*FilterSpec)(nil)
+	_ Spec = (*ProjectSpec)(nil)
+	_ Spec = (*ExplodeSpec)(nil)
+	_ Spec = (*UnionSpec)(nil)
+	_ Spec = (*AggregateSpec)(nil)
+	_ Spec = (*SortSpec)(nil)
+	_ Spec = (*OutputSpec)(nil)
+)
+
+// exprsOf returns the expressions of a spec, over the columns of its input.
+func exprsOf(s Spec) []*expr.Spec {
+	switch s := s.(type) {
+	case *FilterSpec:
+		return []*expr.Spec{s.Predicate}
+	case *ProjectSpec:
+		return s.Exprs
+	case *ExplodeSpec:
+		return []*expr.Spec{s.List}
+	case *AggregateSpec:
+		exprs := append([]*expr.Spec(nil), s.Keys...)
+		for _, a := range s.Aggs {
+			if a.Arg != nil {
+				exprs = append(exprs, a.Arg)
+			}
+		}
+		if s.Window != nil {
+			exprs = append(exprs, s.Window.Time)
+		}
+		return exprs
+	case *SortSpec:
+		exprs := make([]*expr.Spec, len(s.By))
+		for i, k := range s.By {
+			exprs[i] = k.Expr
+		}
+		return exprs
+	}
+	return nil
+}

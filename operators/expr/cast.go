@@ -1,0 +1,312 @@
+package expr
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"strconv"
+	"unsafe"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/tidemill/tidemill/batch"
+)
+
+var castFunctions = []function{
+	{
+		name: "cast", syntax: "CAST(x AS type) → type", resolve: resolveCast, build: newCast,
+		doc: "x as another type; a row where it has no counterpart is bad. TIMESTAMP as a number is seconds since 1970.",
+	},
+	{
+		name: "try_cast", syntax: "TRY_CAST(x AS type) → type", resolve: resolveCast, build: newCast,
+		doc: "x as another type, NULL where it has no counterpart.",
+	},
+}
+
+func resolveCast(name string, _ []*Spec) (*Spec, error) {
+	return nil, fmt.Errorf("%s needs a type: %s(x AS BIGINT)", name, name)
+}
+
+func newCast(e *env, s *Spec, args []Expr) (Expr, error) {
+	run := castKernel(s.Args[0].Type.ID(), s.Type.ID())
+	if run == nil {
+		return nil, fmt.Errorf("%s: %s has no conversion to %s", s.Func, typeName(s.Args[0].Type), typeName(s.Type))
+	}
+	c := e.kernel(s.Func, s, args, run)
+	c.quiet = s.Func == "try_cast"
+	return c, nil
+}
+
+// kernel returns a kernel with the given run.
+func (e *env) kernel(name string, s *Spec, args []Expr, run func(*kernel)) *kernel {
+	return &kernel{name: name, args: newOperands(e, args), run: run, out: batch.NewColumn(e.mem, s.Type)}
+}
+
+// castKernel returns the kernel of a cast between two types, nil if there is none.
+func castKernel(from, to arrow.Type) func(*kernel) {
+	switch to {
+	case arrow.BOOL:
+		return map[arrow.Type]func(*kernel){arrow.INT64: boolFromBigInt, arrow.FLOAT64: boolFromDouble, arrow.STRING: boolFromText}[from]
+	case arrow.INT64:
+		return map[arrow.Type]func(*kernel){
+			arrow.BOOL: bigIntFromBool, arrow.FLOAT64: bigIntFromDouble, arrow.STRING: bigIntFromText, arrow.TIMESTAMP: bigIntFromTime,
+		}[from]
+	case arrow.FLOAT64:
+		return map[arrow.Type]func(*kernel){
+			arrow.BOOL: doubleFromBool, arrow.INT64: doubleFromBigInt, arrow.STRING: doubleFromText, arrow.TIMESTAMP: doubleFromTime,
+		}[from]
+	case arrow.STRING:
+		if isScalar(from) {
+			return textFromAny
+		}
+	case arrow.TIMESTAMP:
+		return map[arrow.Type]func(*kernel){arrow.INT64: timeFromBigInt, arrow.FLOAT64: timeFromDouble, arrow.STRING: timeFromText}[from]
+	}
+	return nil
+}
+
+func boolFromBigInt(c *kernel) {
+	for _, i := range c.rows {
+		c.out.SetBool(int(i), c.args[0].ints[i] != 0)
+	}
+}
+
+func boolFromDouble(c *kernel) {
+	for _, i := range c.rows {
+		c.out.SetBool(int(i), c.args[0].floats[i] != 0)
+	}
+}
+
+func bigIntFromBool(c *kernel) {
+	out, a := c.out.Int64s(), &c.args[0]
+	for _, i := range c.rows {
+		out[i] = int64(add(0, a.bit(i)))
+	}
+}
+
+func doubleFromBool(c *kernel) {
+	out, a := c.out.Float64s(), &c.args[0]
+	for _, i := range c.rows {
+		out[i] = float64(add(0, a.bit(i)))
+	}
+}
+
+func bigIntFromDouble(c *kernel) {
+	out, a := c.out.Int64s(), c.args[0].floats
+	for _, i := range c.rows {
+		v, fits := toBigInt(a[i])
+		if !fits {
+			c.failCast(i, "%s is no BIGINT", batch.AppendDouble(nil, a[i]))
+			continue
+		}
+		out[i] = v
+	}
+}
+
+func bigIntFromTime(c *kernel) {
+	out, a := c.out.Int64s(), c.args[0].ints
+	for _, i := range c.rows {
+		out[i] = floorDiv(a[i], usPerSecond)
+	}
+}
+
+func doubleFromBigInt(c *kernel) {
+	out, a := c.out.Float64s(), c.args[0].ints
+	for _, i := range c.rows {
+		out[i] = float64(a[i])
+	}
+}
+
+func doubleFromTime(c *kernel) {
+	out, a := c.out.Float64s(), c.args[0].ints
+	for _, i := range c.rows {
+		out[i] = float64(a[i]) / usPerSecond
+	}
+}
+
+func timeFromBigInt(c *kernel) {
+	out, a := c.out.Int64s(), c.args[0].ints
+	for _, i := range c.rows {
+		us, fits := multiply(a[i], usPerSecond)
+		if !fits {
+			c.failCast(i, "%s s is no TIMESTAMP", strconv.AppendInt(nil, a[i], 10))
+			continue
+		}
+		out[i] = us
+	}
+}
+
+func timeFromDouble(c *kernel) {
+	out, a := c.out.Int64s(), c.args[0].floats
+	for _, i := range c.rows {
+		us, fits := toBigInt(a[i] * usPerSecond)
+		if !fits {
+			c.failCast(i, "%s s is no TIMESTAMP", batch.AppendDouble(nil, a[i]))
+			continue
+		}
+		out[i] = us
+	}
+}
+
+// textFromAny writes the text form of values that batch.AppendValue has.
+func textFromAny(c *kernel) {
+	a := c.args[0].arr
+	for _, i := range c.rows {
+		// 32 bytes hold any number and TIMESTAMP.
+		c.out.SetTextBuffer(int(i), batch.AppendValue(c.out.TextBuffer(32), a, int(i)))
+	}
+}
+
+func boolFromText(c *kernel) {
+	a := &c.args[0]
+	for _, i := range c.rows {
+		v, ok := parseBool(trimBytes(a.bytes(i)))
+		if !ok {
+			c.failText(i, a.bytes(i), "no BOOLEAN")
+			continue
+		}
+		c.out.SetBool(int(i), v)
+	}
+}
+
+func bigIntFromText(c *kernel) {
+	out, a := c.out.Int64s(), &c.args[0]
+	for _, i := range c.rows {
+		v, ok := parseBigInt(trimBytes(a.bytes(i)))
+		if !ok {
+			c.failText(i, a.bytes(i), "no BIGINT")
+			continue
+		}
+		out[i] = v
+	}
+}
+
+func doubleFromText(c *kernel) {
+	out, a := c.out.Float64s(), &c.args[0]
+	for _, i := range c.rows {
+		v, ok := parseDouble(trimBytes(a.bytes(i)))
+		if !ok {
+			c.failText(i, a.bytes(i), "no DOUBLE")
+			continue
+		}
+		out[i] = v
+	}
+}
+
+func timeFromText(c *kernel) {
+	out, a := c.out.Int64s(), &c.args[0]
+	for _, i := range c.rows {
+		us, err := parseTimestamp(trimBytes(a.bytes(i)))
+		if err != nil {
+			c.failText(i, a.bytes(i), "no TIMESTAMP")
+			continue
+		}
+		out[i] = us
+	}
+}
+
+// failCast is fail without cost in a TRY_CAST.
+func (c *kernel) failCast(i int32, format string, value []byte) {
+	if c.quiet {
+		c.out.SetNull(int(i))
+		return
+	}
+	c.fail(i, format, value)
+}
+
+// failText reports that text is not what it should be.
+func (c *kernel) failText(i int32, text []byte, what string) {
+	if c.quiet {
+		c.out.SetNull(int(i))
+		return
+	}
+	c.fail(i, "%s is %s", quote(text), what)
+}
+
+// trimBytes cuts blanks and control characters off both ends, as Spark's casts do.
+func trimBytes(s []byte) []byte {
+	for len(s) > 0 && isBlank(s[0]) {
+		s = s[1:]
+	}
+	for len(s) > 0 && isBlank(s[len(s)-1]) {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+func isBlank(c byte) bool { return c <= ' ' || c == 0x7F }
+
+func parseBool(s []byte) (v, ok bool) {
+	if len(s) > 5 {
+		return false, false
+	}
+	var memory [5]byte
+	switch string(appendLowerASCII(memory[:0], s)) {
+	case "t", "true", "y", "yes", "1":
+		return true, true
+	case "f", "false", "n", "no", "0":
+		return false, true
+	}
+	return false, false
+}
+
+// parseBigInt reads a sign and digits.
+func parseBigInt(s []byte) (int64, bool) {
+	negative := len(s) > 0 && s[0] == '-'
+	if negative || len(s) > 0 && s[0] == '+' {
+		s = s[1:]
+	}
+	if len(s) == 0 {
+		return 0, false
+	}
+	v := uint64(0)
+	for k, c := range s {
+		if !isDigit(c) || k >= 19 && v > math.MaxInt64/10 {
+			return 0, false
+		}
+		v = v*10 + uint64(c-'0')
+	}
+	if negative {
+		return -int64(v), v <= 1<<63
+	}
+	return int64(v), v < 1<<63
+}
+
+// parseDouble reads a decimal number, inf, infinity or nan. What is too large is infinite.
+func parseDouble(s []byte) (float64, bool) {
+	if len(s) == 0 {
+		return 0, false
+	}
+	isNumber := true
+	for _, c := range s {
+		isNumber = isNumber && (isDigit(c) || c == '.' || c == '-' || c == '+' || c == 'e' || c == 'E')
+	}
+	if !isNumber { // ParseFloat also reads hexadecimal and underscores
+		return parseSpecialDouble(s)
+	}
+	v, err := strconv.ParseFloat(unsafe.String(unsafe.SliceData(s), len(s)), 64)
+	return v, err == nil || errors.Is(err, strconv.ErrRange)
+}
+
+func parseSpecialDouble(s []byte) (float64, bool) {
+	sign := 1
+	if s[0] == '-' || s[0] == '+' {
+		if s[0] == '-' {
+			sign = -1
+		}
+		if s = s[1:]; len(s) == 3 && s[0]|' ' == 'n' {
+			return 0, false
+		}
+	}
+	if len(s) > 8 {
+		return 0, false
+	}
+	var memory [8]byte
+	switch string(appendLowerASCII(memory[:0], s)) {
+	case "inf", "infinity":
+		return math.Inf(sign), true
+	case "nan":
+		return math.NaN(), true
+	}
+	return 0, false
+}

@@ -1,0 +1,166 @@
+package expr
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+)
+
+// function is an entry of the registry: everything there is to know about a name.
+type function struct {
+	name    string
+	aliases []string
+	doc     string // a sentence about the result, for the reference page
+	syntax  string // of forms that are not name(TYPE, …), for the reference page
+
+	isSyntax bool // name is an operator or keyword, which messages do not call a function
+
+	// overloads are tried in order; the one with the fewest conversions is taken. check refuses constants that can't work.
+	overloads []overload
+	check     func(args []*Spec) error
+
+	// resolve and build take the place of overloads where types or evaluation go by rules of their own.
+	resolve func(name string, args []*Spec) (*Spec, error)
+	build   func(e *env, s *Spec, args []Expr) (Expr, error)
+}
+
+// overload is one list of argument types of a function, and the kernel that computes it. A NULL argument gives NULL.
+type overload struct {
+	params   []arrow.DataType
+	variadic bool // the last of params stands for one or more
+	result   arrow.DataType
+
+	// run computes the rows of c.rows, none of which has a NULL argument, into c.out.
+	run func(c *kernel)
+	// prepare, in the place of run, makes one from what is constant.
+	prepare func(s *Spec) (func(c *kernel), error)
+	// pick, in the place of run, is the test of a BOOLEAN function of two texts.
+	pick func(dst, rows []int32, a, b *operand) []int32
+}
+
+// functions has every function by name and alias.
+var functions = func() map[string]*function {
+	m := make(map[string]*function)
+	for _, list := range [][]function{
+		comparisonFunctions, logicFunctions, choiceFunctions, castFunctions, matchFunctions,
+		arithmeticFunctions, mathFunctions, textFunctions, timeFunctions,
+	} {
+		for i := range list {
+			f := &list[i]
+			f.isSyntax = f.syntax != "" && !strings.HasPrefix(f.syntax, f.name+"(")
+			m[f.name] = f
+			for _, a := range f.aliases {
+				m[a] = f
+			}
+		}
+	}
+	return m
+}()
+
+// Names returns the names of all functions and operators, aliases too, sorted.
+func Names() []string { return slices.Sorted(maps.Keys(functions)) }
+
+// IsFunction says whether Call knows name, in lower case.
+func IsFunction(name string) bool { return functions[name] != nil }
+
+// Doc returns a sentence about the result of a function, "" if there is no such function.
+func Doc(name string) string {
+	f := functions[name]
+	switch {
+	case f == nil:
+		return ""
+	case name != f.name:
+		return "Another name of " + f.name + "."
+	}
+	return f.doc
+}
+
+// Signatures returns the forms in which a function can be called, with the result's type: upper(TEXT) → TEXT.
+func Signatures(name string) []string {
+	f := functions[name]
+	switch {
+	case f == nil:
+		return nil
+	case f.syntax != "":
+		return []string{f.syntax}
+	}
+	var all []string
+	for i := range f.overloads {
+		o := &f.overloads[i]
+		all = append(all, fmt.Sprintf("%s%s → %s", f.name, o.takes(), typeName(o.result)))
+	}
+	return all
+}
+
+// takes returns the argument types of o in parentheses.
+func (o *overload) takes() string {
+	s := typeList(o.params)
+	if o.variadic {
+		s = strings.TrimSuffix(s, ")") + ", …)"
+	}
+	return s
+}
+
+// param returns the type of argument i, nil if there are too many.
+func (o *overload) param(i int) arrow.DataType {
+	switch {
+	case i < len(o.params):
+		return o.params[i]
+	case o.variadic:
+		return o.params[len(o.params)-1]
+	}
+	return nil
+}
+
+// cost returns how many arguments need a conversion, and whether all have one.
+func (o *overload) cost(args []*Spec) (cost int, fits bool) {
+	if len(args) < len(o.params) {
+		return 0, false
+	}
+	for i, a := range args {
+		want := o.param(i)
+		switch {
+		case want == nil:
+			return 0, false
+		case isSame(a.Type, want):
+		case a.Type.ID() == arrow.NULL, a.Type.ID() == arrow.INT64 && want.ID() == arrow.FLOAT64:
+			cost++
+		default:
+			return 0, false
+		}
+	}
+	return cost, true
+}
+
+// match returns the overload that takes args with the fewest conversions, nil if none does.
+func (f *function) match(args []*Spec) *overload {
+	var best *overload
+	bestCost := 0
+	for i := range f.overloads {
+		o := &f.overloads[i]
+		if cost, fits := o.cost(args); fits && (best == nil || cost < bestCost) {
+			best, bestCost = o, cost
+		}
+	}
+	return best
+}
+
+// isSame compares types as far as this package tells them apart: lists by their elements.
+func isSame(a, b arrow.DataType) bool {
+	if la, isList := a.(*arrow.ListType); isList {
+		lb, alsoList := b.(*arrow.ListType)
+		return alsoList && isSame(la.Elem(), lb.Elem())
+	}
+	return arrow.TypeEqual(a, b)
+}
+
+func typeList(types []arrow.DataType) string {
+	names := make([]string, len(types))
+	for i, t := range types {
+		names[i] = typeName(t)
+	}
+	return "(" + strings.Join(names, ", ") + ")"
+}

@@ -1,0 +1,174 @@
+package expr_test
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/tidemill/tidemill/batch"
+	"github.com/tidemill/tidemill/operators/expr"
+)
+
+const allColumns = "a BIGINT, b DOUBLE, s TEXT, at TIMESTAMP, ok BOOLEAN, list LIST"
+
+func TestCallRefuses(t *testing.T) {
+	for _, tt := range []struct{ name, spec, want string }{
+		{"a function of TEXT a number", "(upper a)", `function upper takes (TEXT), got (BIGINT)`},
+		{"a wrong number of arguments", "(upper s s)", `function upper takes (TEXT), got (TEXT, TEXT)`},
+		{"types that no overload has", "(round s)", `function round takes (BIGINT) or (BIGINT, BIGINT) or (DOUBLE) or (DOUBLE, BIGINT), got (TEXT)`},
+		{"a name with a typing error", "(uper s)", `unknown function "uper": did you mean "upper"?`},
+		{"a name near none", "(frobnicate s)", `unknown function "frobnicate"`},
+		{"text where a number belongs", `(+ a "1")`, `+ takes (DOUBLE, DOUBLE) or (BIGINT, BIGINT) or (TIMESTAMP, INTERVAL) or (INTERVAL, TIMESTAMP), got (BIGINT, TEXT)`},
+		{"the difference of times", "(- at at)", `- takes (DOUBLE, DOUBLE) or (BIGINT, BIGINT) or (TIMESTAMP, INTERVAL) or (DOUBLE) or (BIGINT) or (INTERVAL), got (TIMESTAMP, TIMESTAMP)`},
+		{"a comparison of text and number", "(= s 1)", `=: operands can't be compared: got (TEXT, BIGINT)`},
+		{"a comparison of lists", "(= list list)", `=: operands can't be compared: got (ARRAY<TEXT>, ARRAY<TEXT>)`},
+		{"a text column beside a time", "(< at s)", `<: operands can't be compared: got (TIMESTAMP, TEXT)`},
+		{"a bad time constant", `(< at "soon")`, `<: no TIMESTAMP such as 2026-01-31 12:30:00: "soon"`},
+		{"and of numbers", "(and a ok)", `and takes (BOOLEAN, BOOLEAN), got (BIGINT, BOOLEAN)`},
+		{"not of text", "(not s)", `not takes (BOOLEAN), got (TEXT)`},
+		{"case values without a common type", `(case ok 1 "x")`, `case: arguments have no common type: got (BIGINT, TEXT)`},
+		{"a case condition that is none", `(case a 1 2)`, `case: condition must be BOOLEAN: got (BIGINT)`},
+		{"a bad regular expression", `(split s "(")`, "function split: pattern error parsing regexp: missing closing ): `(`"},
+		{"a bad pattern", `(like s "a\\")`, `like: pattern ends in its escape character: "a\\"`},
+		{"a bad escape", `(like s "\\a")`, `like: backslash must be before %, _ or a backslash: "\\a"`},
+		{"an unknown unit", `(date_trunc "eon" at)`, `function date_trunc: unit must be year, quarter, month, week, day, hour, minute, second, millisecond or microsecond: "eon"`},
+		{"a unit that is not constant", `(date_trunc s at)`, `function date_trunc: unit must be a constant: s`},
+		{"a cast that has no meaning", `(cast BOOLEAN at)`, `cast: TIMESTAMP has no conversion to BOOLEAN: at`},
+		{"a cast of a list", `(cast TEXT list)`, `cast: ARRAY<TEXT> has no conversion to TEXT: list`},
+		{"an interval alone", `(coalesce ~5s a)`, `function coalesce: arguments have no common type: got (INTERVAL, BIGINT)`},
+		{"concat of a list", `(concat s list)`, `function concat takes (TEXT, …), got (TEXT, ARRAY<TEXT>)`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := parseSpec(mustSchema(allColumns), tt.spec)
+			if got := fmt.Sprint(err); got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestErrorsHaveTypes(t *testing.T) {
+	var unknown *expr.UnknownFunctionError
+	if _, err := expr.Call("lenght"); !errors.As(err, &unknown) || unknown.Name != "lenght" || unknown.Nearest != "length" {
+		t.Errorf("got %v", err)
+	}
+	var types *expr.TypeError
+	if _, err := expr.Call("upper", expr.Literal(1)); !errors.As(err, &types) || types.Got != "(BIGINT)" || !slices.Equal(types.Takes, []string{"(TEXT)"}) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestString(t *testing.T) {
+	for _, tt := range []struct{ name, spec, want string }{
+		{"operators have the parentheses that they need", "(* (+ a 1) (- 2 (- a 3)))", "(a + 1) * (2 - (a - 3))"},
+		{"operators have no others", "(or (and ok (> a 1)) (not ok))", "ok AND a > 1 OR NOT ok"},
+		{"not of an or", "(not (or ok ok))", "NOT (ok OR ok)"},
+		{"functions and constants", `(concat (upper s) "it's")`, `concat(upper(s), 'it\'s')`},
+		{"case", `(case ok 1 2.0)`, "CASE WHEN ok THEN 1.0 ELSE 2.0 END"},
+		{"case without else", `(if ok s null)`, "CASE WHEN ok THEN s END"},
+		{"cast", `(try_cast BIGINT s)`, "TRY_CAST(s AS BIGINT)"},
+		{"an implicit cast", `(+ a b)`, "CAST(a AS DOUBLE) + b"},
+		{"in, like, is", `(and (in a 1 2) (not (like s "a%")) (is_not_null s))`, "a IN (1, 2) AND NOT s LIKE 'a%' AND s IS NOT NULL"},
+		{"between", `(between a 1 2)`, "a >= 1 AND a <= 2"},
+		{"times and intervals", `(> (- at ~90s) "2026-01-01")`, "at - INTERVAL '90 seconds' > TIMESTAMP '2026-01-01T00:00:00Z'"},
+		{"minus", `(- (- (- a)))`, "-(-(-a))"},
+		{"a comparison of comparisons", `(= (= a 1) ok)`, "(a = 1) = ok"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := mustSpec(mustSchema(allColumns), tt.spec).String(); got != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+		})
+	}
+	odd := arrow.NewSchema([]arrow.Field{{Name: "user id", Type: batch.Text}}, nil)
+	if got := expr.Column(odd, 0).String(); got != "`user id`" {
+		t.Errorf("got %s", got)
+	}
+	if got := expr.Literal(math.NaN()).String() + " " + expr.Literal(24*time.Hour).String(); got != "CAST('NaN' AS DOUBLE) INTERVAL '1 day'" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestFold(t *testing.T) {
+	for _, tt := range []struct{ name, spec, want string }{
+		{"a constant is computed", `(+ a (* 2 3))`, "a + 6"},
+		{"text is computed", `(= s (upper "ab"))`, "s = 'AB'"},
+		{"a cast of a constant is computed", `(> b (cast DOUBLE 1))`, "b > 1.0"},
+		{"NULL makes a strict function NULL", `(is_null (+ a null))`, "true"},
+		{"what can't be computed stays", `(+ a (div 1 0))`, "a + 1 DIV 0"},
+		{"true is nothing in an and", `(and (= 1 1) ok)`, "ok"},
+		{"false ends an and", `(and ok (= 1 2) (> (div 1 a) 0))`, "ok AND false"},
+		{"false alone decides an and", `(and (= 1 2) ok)`, "false"},
+		{"true ends an or", `(or (= 1 1) ok)`, "true"},
+		{"not goes into a comparison", `(not (< a 1))`, "a >= 1"},
+		{"not of is null", `(not (is_null a))`, "a IS NOT NULL"},
+		{"not of null safe equality stays", `(not (<=> a 1))`, "NOT a <=> 1"},
+		{"an interval is turned", `(+ at (- ~5s))`, "at + INTERVAL '-5 seconds'"},
+		{"a constant case is computed", `(case true 1 2)`, "1"},
+		{"a list stays", `(size (split "a,b" ","))`, "size(split('a,b', ','))"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := expr.Fold(mustSpec(mustSchema(allColumns), tt.spec)).String(); got != tt.want {
+				t.Errorf("got %s, want %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestSpecTools(t *testing.T) {
+	schema := mustSchema(allColumns)
+	s := mustSpec(schema, `(case (> at "2026-01-01") (+ b 1) (cast DOUBLE a))`)
+	if got := expr.Columns(s); !slices.Equal(got, []int{0, 1, 3}) {
+		t.Errorf("columns: got %v", got)
+	}
+	moved := expr.Remap(s, func(c int) int { return c + 10 })
+	if got := expr.Columns(moved); !slices.Equal(got, []int{10, 11, 13}) {
+		t.Errorf("columns after Remap: got %v", got)
+	}
+	if got := expr.Columns(s); !slices.Equal(got, []int{0, 1, 3}) {
+		t.Errorf("Remap changed its argument: %v", got)
+	}
+	if expr.Equal(s, moved) || !expr.Equal(s, expr.Remap(moved, func(c int) int { return c - 10 })) {
+		t.Error("Equal does not tell moved columns")
+	}
+	if !expr.Equal(expr.Literal(math.NaN()), expr.Literal(math.NaN())) || expr.Equal(expr.Literal(1), expr.Literal(1.0)) {
+		t.Error("Equal of constants")
+	}
+	n := 0
+	expr.Walk(s, func(s *expr.Spec) bool { n++; return s.Func != "cast" })
+	if n != 8 {
+		t.Errorf("walk visited %d", n)
+	}
+	if _, err := expr.NewPredicate(batch.NewPool(0), expr.Literal(1)); fmt.Sprint(err) != "predicate must be BOOLEAN, is BIGINT: 1" {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestReference(t *testing.T) {
+	for _, name := range expr.Names() {
+		doc := expr.Doc(name)
+		if doc == "" || doc[len(doc)-1] != '.' || len(expr.Signatures(name)) == 0 {
+			t.Errorf("%s: doc %q, signatures %q", name, doc, expr.Signatures(name))
+		}
+	}
+	if got := fmt.Sprint(expr.Signatures("substring"), expr.Doc("substr"), expr.IsFunction("nope")); got !=
+		"[substring(TEXT, BIGINT, BIGINT) → TEXT substring(TEXT, BIGINT) → TEXT]Another name of substring.false" {
+		t.Errorf("got %s", got)
+	}
+}
+
+func TestNearest(t *testing.T) {
+	names := []string{"value", "valid", "arrival_time"}
+	for _, tt := range []struct{ name, want string }{
+		{"vlaue", "value"}, {"VALUE", "value"}, {"arival_time", "arrival_time"}, {"x", ""}, {"", ""}, {"valie", "value"},
+	} {
+		if got := expr.Nearest(tt.name, names); got != tt.want {
+			t.Errorf("%q: got %q, want %q", tt.name, got, tt.want)
+		}
+	}
+}

@@ -1,0 +1,275 @@
+package expr
+
+import (
+	"bytes"
+	"fmt"
+	"math"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/tidemill/tidemill/batch"
+)
+
+var (
+	oneText    = []arrow.DataType{batch.Text}
+	threeTexts = []arrow.DataType{batch.Text, batch.Text, batch.Text}
+)
+
+var textFunctions = []function{
+	textFunction("upper", "The text in capitals, character by character, but ß becomes SS.", appendUpper, "ucase"),
+	textFunction("lower", "The text in small letters, character by character.", appendLower, "lcase"),
+	textFunction("trim", "The text without spaces at both ends.", func(dst, s []byte) []byte { return append(dst, trimLeft(trimRight(s))...) }),
+	textFunction("ltrim", "The text without spaces at its start.", func(dst, s []byte) []byte { return append(dst, trimLeft(s)...) }),
+	textFunction("rtrim", "The text without spaces at its end.", func(dst, s []byte) []byte { return append(dst, trimRight(s)...) }),
+	textFunction("reverse", "The characters of the text in reverse order.", appendReverse),
+	{
+		name: "length", aliases: []string{"char_length", "character_length", "len"}, doc: "The number of characters.",
+		overloads: []overload{{params: oneText, result: batch.BigInt, run: textLength}},
+	},
+	{
+		name: "substring", aliases: []string{"substr"},
+		doc: "The text from a position on, with at most so many characters; positions count from 1, negative ones from the end.",
+		overloads: []overload{
+			{params: []arrow.DataType{batch.Text, batch.BigInt, batch.BigInt}, result: batch.Text, run: substring},
+			{params: []arrow.DataType{batch.Text, batch.BigInt}, result: batch.Text, run: substring},
+		},
+	},
+	{
+		name: "concat", aliases: []string{"||"}, doc: "The texts one after another; other types in their text form.",
+		syntax:    "concat(x, …), x || y → TEXT",
+		overloads: []overload{{params: oneText, variadic: true, result: batch.Text, run: concat}},
+		resolve:   resolveConcat,
+	},
+	{
+		name: "replace", doc: "The text with every place of the second text replaced by the third, or removed; an empty second text is nowhere.",
+		overloads: []overload{
+			{params: threeTexts, result: batch.Text, run: replace},
+			{params: twoTexts, result: batch.Text, run: replace},
+		},
+	},
+	{
+		name: "split", doc: "The parts of the text between the places that fit a regular expression; with a limit, at most so many parts.",
+		overloads: []overload{
+			{params: twoTexts, result: batch.TextList, prepare: prepareSplit},
+			{params: []arrow.DataType{batch.Text, batch.Text, batch.BigInt}, result: batch.TextList, prepare: prepareSplit},
+		},
+		check: checkSplit,
+	},
+	{
+		name: "size", aliases: []string{"cardinality", "array_size"}, doc: "The number of elements of a list.",
+		overloads: []overload{{params: []arrow.DataType{batch.TextList}, result: batch.BigInt, run: listSize}},
+	},
+}
+
+// textFunction makes an entry of a function that appends its result to dst.
+func textFunction(name, doc string, appendResult func(dst, s []byte) []byte, aliases ...string) function {
+	run := func(c *kernel) {
+		a := &c.args[0]
+		for _, i := range c.rows {
+			s := a.bytes(i)
+			c.out.SetTextBuffer(int(i), appendResult(c.out.TextBuffer(len(s)), s))
+		}
+	}
+	return function{name: name, aliases: aliases, doc: doc, overloads: []overload{{params: oneText, result: batch.Text, run: run}}}
+}
+
+// isASCII says whether s has characters of one byte only.
+func isASCII(s []byte) bool {
+	for _, c := range s {
+		if c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
+}
+
+func appendUpper(dst, s []byte) []byte {
+	if isASCII(s) {
+		for _, c := range s {
+			if c-'a' < 26 {
+				c -= 'a' - 'A'
+			}
+			dst = append(dst, c)
+		}
+		return dst
+	}
+	for len(s) > 0 {
+		r, size := utf8.DecodeRune(s)
+		if r == 'ß' {
+			dst = append(dst, "SS"...)
+		} else {
+			dst = utf8.AppendRune(dst, unicode.ToUpper(r))
+		}
+		s = s[size:]
+	}
+	return dst
+}
+
+func appendLower(dst, s []byte) []byte {
+	if isASCII(s) {
+		return appendLowerASCII(dst, s)
+	}
+	for len(s) > 0 {
+		r, size := utf8.DecodeRune(s)
+		dst = utf8.AppendRune(dst, unicode.ToLower(r))
+		s = s[size:]
+	}
+	return dst
+}
+
+func appendLowerASCII(dst, s []byte) []byte {
+	for _, c := range s {
+		if c-'A' < 26 {
+			c += 'a' - 'A'
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}
+
+// trimLeft and trimRight cut off spaces only, as Spark does.
+func trimLeft(s []byte) []byte {
+	for len(s) > 0 && s[0] == ' ' {
+		s = s[1:]
+	}
+	return s
+}
+
+func trimRight(s []byte) []byte {
+	for len(s) > 0 && s[len(s)-1] == ' ' {
+		s = s[:len(s)-1]
+	}
+	return s
+}
+
+func appendReverse(dst, s []byte) []byte {
+	for len(s) > 0 {
+		_, size := utf8.DecodeLastRune(s)
+		dst = append(dst, s[len(s)-size:]...)
+		s = s[:len(s)-size]
+	}
+	return dst
+}
+
+func textLength(c *kernel) {
+	out, a := c.out.Int64s(), &c.args[0]
+	for _, i := range c.rows {
+		out[i] = int64(utf8.RuneCount(a.bytes(i)))
+	}
+}
+
+func substring(c *kernel) {
+	a, positions := &c.args[0], c.args[1].ints
+	for _, i := range c.rows {
+		s := a.bytes(i)
+		start := positions[i]
+		switch {
+		case start > 0:
+			start--
+		case start < 0:
+			start += int64(utf8.RuneCount(s))
+		}
+		end := int64(math.MaxInt64)
+		if len(c.args) > 2 {
+			if n := max(c.args[2].ints[i], 0); start <= end-n {
+				end = start + n
+			}
+		}
+		// A start before the text takes its part of the length: substring('abc', -5, 3) is 'a'.
+		from := byteOffset(s, max(start, 0))
+		to := from + byteOffset(s[from:], max(end-max(start, 0), 0))
+		c.out.SetText(int(i), s[from:to])
+	}
+}
+
+// byteOffset returns where character n of s begins, the length of s if it has no more than n characters.
+func byteOffset(s []byte, n int64) int {
+	if n >= int64(len(s)) {
+		return len(s)
+	}
+	at := 0
+	for ; n > 0 && at < len(s); n-- {
+		if s[at] < utf8.RuneSelf {
+			at++
+			continue
+		}
+		_, size := utf8.DecodeRune(s[at:])
+		at += size
+	}
+	return at
+}
+
+func resolveConcat(name string, args []*Spec) (*Spec, error) {
+	if err := checkCount(name, "one argument or more", args, 1, -1); err != nil {
+		return nil, err
+	}
+	texts := make([]*Spec, len(args))
+	for i, a := range args {
+		var err error
+		if texts[i], err = Cast(a, batch.Text); err != nil {
+			return nil, &TypeError{Func: name, Takes: []string{"(TEXT, …)"}, Got: argTypes(args)}
+		}
+	}
+	return call(name, batch.Text, texts...), nil
+}
+
+func concat(c *kernel) {
+	for _, i := range c.rows {
+		more := 0
+		for k := range c.args {
+			more += len(c.args[k].bytes(i))
+		}
+		buf := c.out.TextBuffer(more)
+		for k := range c.args {
+			buf = append(buf, c.args[k].bytes(i)...)
+		}
+		c.out.SetTextBuffer(int(i), buf)
+	}
+}
+
+func replace(c *kernel) {
+	for _, i := range c.rows {
+		s, old := c.args[0].bytes(i), c.args[1].bytes(i)
+		var by []byte
+		if len(c.args) > 2 {
+			by = c.args[2].bytes(i)
+		}
+		more := len(s)
+		if len(by) > len(old) && len(old) > 0 {
+			more += bytes.Count(s, old) * (len(by) - len(old))
+		}
+		buf := c.out.TextBuffer(more)
+		for len(old) > 0 {
+			at := bytes.Index(s, old)
+			if at < 0 {
+				break
+			}
+			buf = append(buf, s[:at]...)
+			buf = append(buf, by...)
+			s = s[at+len(old):]
+		}
+		c.out.SetTextBuffer(int(i), append(buf, s...))
+	}
+}
+
+func listSize(c *kernel) {
+	out := c.out.Int64s()
+	offsets := listOffsets(c.args[0].arr)
+	for _, i := range c.rows {
+		out[i] = int64(offsets[i+1] - offsets[i])
+	}
+}
+
+// checkSplit refuses a constant pattern that is no regular expression.
+func checkSplit(args []*Spec) error {
+	text, isConstant := args[1].Value.(string)
+	if !isConstant {
+		return nil
+	}
+	if _, err := newSplitter(text); err != nil {
+		return fmt.Errorf("pattern %w", err)
+	}
+	return nil
+}

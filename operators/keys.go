@@ -1,0 +1,108 @@
+package operators
+
+import (
+	"encoding/binary"
+	"math"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/zeebo/xxh3"
+
+	"github.com/tidemill/tidemill/batch"
+)
+
+// The canonical bytes of a key are those of its columns one after the other: a tag, then the value in little-endian. Keys are
+// equal exactly if their canonical bytes are. They choose the shard of a group in checkpoints, so they never change.
+//
+//	NULL       0
+//	BOOLEAN    1, one byte
+//	BIGINT     2, eight bytes
+//	DOUBLE     3, eight bytes of the bits; -0 as 0, every NaN as 0x7FF8000000000000
+//	TEXT       4, length in four bytes, the bytes
+//	TIMESTAMP  5, eight bytes
+const (
+	nullTag byte = iota
+	boolTag
+	intTag
+	doubleTag
+	textTag
+	timeTag
+)
+
+const canonicalNaN = 0x7FF8 << 48
+
+// AppendKey appends the canonical bytes of value i of arr, a column of a key.
+func AppendKey(dst []byte, arr arrow.Array, i int) []byte {
+	if arr.IsNull(i) {
+		return append(dst, nullTag)
+	}
+	switch a := arr.(type) {
+	case *array.Int64:
+		return appendWord(dst, intTag, uint64(a.Value(i)))
+	case *array.Timestamp:
+		return appendWord(dst, timeTag, uint64(a.Value(i)))
+	case *array.Float64:
+		return appendWord(dst, doubleTag, doubleBits(a.Value(i)))
+	case *array.Boolean:
+		if a.Value(i) {
+			return append(dst, boolTag, 1)
+		}
+		return append(dst, boolTag, 0)
+	case *array.String:
+		return appendTextKey(dst, a.Value(i))
+	case *array.Dictionary:
+		return AppendKey(dst, a.Dictionary(), a.GetValueIndex(i))
+	}
+	return append(dst, nullTag)
+}
+
+func appendWord(dst []byte, tag byte, v uint64) []byte {
+	return binary.LittleEndian.AppendUint64(append(dst, tag), v)
+}
+
+func appendTextKey[T string | []byte](dst []byte, s T) []byte {
+	dst = binary.LittleEndian.AppendUint32(append(dst, textTag), uint32(len(s)))
+	return append(dst, s...)
+}
+
+// doubleBits returns the bits of v such that equal values, and all NaN, have the same.
+func doubleBits(v float64) uint64 {
+	switch {
+	case v == 0:
+		return 0
+	case v != v:
+		return canonicalNaN
+	}
+	return math.Float64bits(v)
+}
+
+// Hash returns the hash of a key's canonical bytes: xxh3 with 64 bits and no seed.
+func Hash(key []byte) uint64 { return xxh3.Hash(key) }
+
+// ShardOf returns the shard of a key's canonical bytes: the upper six bits of their hash.
+func ShardOf(key []byte) int { return int(Hash(key) >> 58) }
+
+// appendDecodedKey appends the values of canonical bytes to a row of cols.
+func appendDecodedKey(cols []*batch.Column, key []byte) {
+	for _, c := range cols {
+		tag := key[0]
+		key = key[1:]
+		switch tag {
+		case nullTag:
+			c.AppendNull()
+		case boolTag:
+			c.AppendBool(key[0] != 0)
+			key = key[1:]
+		case intTag, timeTag:
+			c.AppendInt64(int64(binary.LittleEndian.Uint64(key)))
+			key = key[8:]
+		case doubleTag:
+			c.AppendFloat64(math.Float64frombits(binary.LittleEndian.Uint64(key)))
+			key = key[8:]
+		case textTag:
+			n := binary.LittleEndian.Uint32(key)
+			c.AppendText(key[4 : 4+n])
+			key = key[4+n:]
+		}
+	}
+}

@@ -1,0 +1,312 @@
+package operators
+
+import (
+	"context"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/tidemill/tidemill/batch"
+	"github.com/tidemill/tidemill/operators/expr"
+)
+
+// aggPartial is one worker's part of an aggregate: for each pane its groups with their accumulators.
+type aggPartial struct {
+	spec   *AggregateSpec
+	window windowing
+	late   func(rows int)
+	err    error // of making the expressions
+	time   expr.Expr
+	keys   []expr.Expr
+	args   []expr.Expr // nil for count(*)
+
+	// Rows of the running interval.
+	panes   paneSet
+	windows paneSet // rows that are late for some of their windows only, per window
+	used    bool
+
+	// Scratch of a batch.
+	bad       badRows
+	sel       []int32
+	groups    []int32
+	keyArrs   []arrow.Array
+	argArrs   []arrow.Array
+	times     []int64
+	pairRows  []int32 // rows with the pane that they go to; a row may have several
+	pairPanes []int32
+	touched   []*pane
+	counts    []int32
+	bucketed  []int32
+	key       []byte
+}
+
+var _ Partial = (*aggPartial)(nil)
+
+func newPartial(spec *AggregateSpec, keyTypes []arrow.DataType, env Env) *aggPartial {
+	p := &aggPartial{
+		spec: spec, late: env.Late,
+		keyArrs: make([]arrow.Array, len(spec.Keys)), argArrs: make([]arrow.Array, len(spec.Aggs)),
+	}
+	fresh := func() *pane { return newPane(env.Mem, keyTypes, spec.Aggs) }
+	p.panes.fresh, p.windows.fresh = fresh, fresh
+	p.bad.init(env)
+	if spec.Window != nil {
+		p.window = newWindowing(spec.Window)
+		if p.time, p.err = expr.New(env.Mem, spec.Window.Time); p.err != nil {
+			return p
+		}
+	}
+	if p.keys, p.err = newExprs(env.Mem, spec.Keys); p.err != nil {
+		return p
+	}
+	p.args = make([]expr.Expr, len(spec.Aggs))
+	for i, a := range spec.Aggs {
+		if a.Arg == nil {
+			continue
+		}
+		if p.args[i], p.err = expr.New(env.Mem, a.Arg); p.err != nil {
+			return p
+		}
+	}
+	return p
+}
+
+// Add adds the live rows of in to their panes.
+func (p *aggPartial) Add(ctx context.Context, in batch.Batch) error {
+	if p.err != nil {
+		return p.err
+	}
+	p.used = true
+	p.bad.begin(&in)
+	var times arrow.Array
+	var err error
+	if p.time != nil {
+		if times, err = p.time.Eval(ctx, in, p.bad.note); err != nil {
+			return err
+		}
+		p.checkTimes(&in, times)
+	}
+	for i, e := range p.keys {
+		if p.keyArrs[i], err = e.Eval(ctx, in, p.bad.note); err != nil {
+			return err
+		}
+	}
+	for i, e := range p.args {
+		if e == nil {
+			continue
+		}
+		if p.argArrs[i], err = e.Eval(ctx, in, p.bad.note); err != nil {
+			return err
+		}
+	}
+	sel := p.bad.narrow(&in, &p.sel)
+	n := in.NumRows()
+	if sel != nil {
+		n = len(sel)
+	}
+	if n == 0 {
+		return nil
+	}
+	if p.time == nil {
+		p.addRows(p.panes.at(0), sel, n)
+		return nil
+	}
+	p.times = batch.Int64s(times)
+	p.addWindowed(&in, sel, n)
+	return nil
+}
+
+// checkTimes tells of rows without a time, or with one that no window can have.
+func (p *aggPartial) checkTimes(in *batch.Batch, times arrow.Array) {
+	values, hasNulls := batch.Int64s(times), times.NullN() > 0
+	for k := range in.NumLive() {
+		i := rowOf(in.Sel, k)
+		switch {
+		case hasNulls && times.IsNull(i):
+			p.bad.add(int32(i), "window: time is NULL") // after the expression's own word on it, if it had one
+		case values[i] < firstWindowTime || values[i] > lastWindowTime:
+			p.bad.add(int32(i), "window: time is out of range")
+		}
+	}
+}
+
+// addRows adds n rows, those of sel or the first n, to a pane.
+func (p *aggPartial) addRows(to *pane, sel []int32, n int) {
+	p.groups = extendTo(p.groups, n)
+	groups := p.groups
+	to.table.lookup(p.keyArrs, sel, groups)
+	to.grow()
+	rows := to.rows
+	for _, g := range groups {
+		rows[g]++
+	}
+	to.total += int64(n)
+	for i, a := range to.accs {
+		if a == nil {
+			continue
+		}
+		if arg := p.argArrs[i]; arg.DataType().ID() != arrow.NULL {
+			a.add(arg, sel, groups)
+		}
+	}
+}
+
+func (p *aggPartial) addWindowed(in *batch.Batch, sel []int32, n int) {
+	if in.Origin.Watermarks != nil && !p.spec.Window.Arrival {
+		p.assignLate(in, sel, n)
+		p.addPairs()
+		return
+	}
+	if at, ok := p.onlyPane(sel, n); ok {
+		if p.window.has(at) {
+			p.addRows(p.panes.at(at), sel, n)
+		}
+		return
+	}
+	p.assign(sel, n)
+	p.addPairs()
+}
+
+// onlyPane returns the start of the pane that all rows are in, if that is one.
+func (p *aggPartial) onlyPane(sel []int32, n int) (start int64, ok bool) {
+	var smallest, largest int64
+	if sel == nil {
+		smallest, largest = p.times[0], p.times[0]
+		for _, t := range p.times[:n] {
+			smallest, largest = min(smallest, t), max(largest, t)
+		}
+	} else {
+		smallest, largest = p.times[sel[0]], p.times[sel[0]]
+		for _, i := range sel {
+			smallest, largest = min(smallest, p.times[i]), max(largest, p.times[i])
+		}
+	}
+	start = p.window.paneOf(smallest)
+	return start, largest-start < p.window.pane
+}
+
+// assign pairs each row with its pane.
+func (p *aggPartial) assign(sel []int32, n int) {
+	start, index := int64(0), int32(-1) // of the pane of the row before
+	for k := range n {
+		i := rowOf(sel, k)
+		if t := p.times[i]; index < 0 || t < start || t >= start+p.window.pane {
+			start, index = p.window.paneOf(t), -1
+			if !p.window.has(t) {
+				continue
+			}
+			index = p.touch(p.panes.at(start))
+		}
+		p.pairRows = append(p.pairRows, int32(i))
+		p.pairPanes = append(p.pairPanes, index)
+	}
+}
+
+// assignLate pairs rows some of which may be late: a row counts for a window whose end, plus lateness, is after the watermark of
+// the row. One that counts for all of its windows goes to its pane; one that counts for some goes to each of these windows.
+func (p *aggPartial) assignLate(in *batch.Batch, sel []int32, n int) {
+	w, late := &p.window, 0
+	for k := range n {
+		i := rowOf(sel, k)
+		t := p.times[i]
+		if !w.has(t) {
+			continue
+		}
+		bound := int64(in.Origin.RowWatermark(i).Sub(p.spec.Window.Lateness))
+		start := w.paneOf(t)
+		first, last := w.firstStart(start), w.lastStart(start)
+		switch {
+		case first+w.size > bound:
+			p.pair(i, p.panes.at(start))
+		case last+w.size <= bound:
+			late++
+		default:
+			for s := w.firstStart(bound); s <= last; s += w.slide {
+				p.pair(i, p.windows.at(s))
+			}
+		}
+	}
+	if late > 0 && p.late != nil {
+		p.late(late)
+	}
+}
+
+func (p *aggPartial) pair(row int, to *pane) {
+	p.pairRows = append(p.pairRows, int32(row))
+	p.pairPanes = append(p.pairPanes, p.touch(to))
+}
+
+// touch returns the index of a pane in p.touched.
+func (p *aggPartial) touch(to *pane) int32 {
+	if to.touched == 0 {
+		p.touched = append(p.touched, to)
+		to.touched = int32(len(p.touched))
+	}
+	return to.touched - 1
+}
+
+// addPairs adds rows to the panes that they were paired with, a pane at a time, rows in order.
+func (p *aggPartial) addPairs() {
+	p.counts = extendTo(p.counts, len(p.touched)+1)
+	clear(p.counts)
+	for _, at := range p.pairPanes {
+		p.counts[at+1]++
+	}
+	for i := range p.touched {
+		p.counts[i+1] += p.counts[i]
+	}
+	p.bucketed = extendTo(p.bucketed, len(p.pairRows))
+	for k, at := range p.pairPanes {
+		p.bucketed[p.counts[at]] = p.pairRows[k]
+		p.counts[at]++
+	}
+	from := int32(0)
+	for i, to := range p.touched {
+		to.touched = 0
+		rows := p.bucketed[from:p.counts[i]]
+		from = p.counts[i]
+		p.addRows(to, rows, len(rows))
+		if at := p.windows.from(to.start); at < len(p.windows.panes) && p.windows.panes[at] == to {
+			p.own(to, rows)
+		}
+	}
+	p.pairRows, p.pairPanes, p.touched = p.pairRows[:0], p.pairPanes[:0], p.touched[:0]
+}
+
+// own counts, of rows kept apart for a window, those that have no later window.
+func (p *aggPartial) own(to *pane, rows []int32) {
+	to.owned = growZero(to.mem, to.owned, to.table.len())
+	to.total -= int64(len(rows))
+	for k, i := range rows {
+		if p.window.lastStart(p.times[i]) == to.start {
+			to.owned[p.groups[k]]++
+			to.total++
+		}
+	}
+}
+
+// Seal puts the groups in order of shards.
+func (p *aggPartial) Seal() {
+	for _, s := range [...]*paneSet{&p.panes, &p.windows} {
+		for _, pn := range s.panes {
+			p.key = pn.seal(p.key)
+		}
+	}
+}
+
+// Reset forgets the rows.
+func (p *aggPartial) Reset() {
+	p.panes.reset()
+	p.windows.reset()
+	p.used = false
+}
+
+// Close releases all memory.
+func (p *aggPartial) Close() {
+	p.panes.close()
+	p.windows.close()
+	if p.time != nil {
+		p.time.Close()
+	}
+	closeExprs(p.keys)
+	closeExprs(p.args)
+}

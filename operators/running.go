@@ -1,0 +1,65 @@
+package operators
+
+// runningWindow is the sliding window that was emitted last, less the panes that have left, so that the next one needs only the
+// panes that come in. It costs what the groups of the panes that come and go cost, however long the window is. It is only used
+// where all aggregates can be subtracted exactly, and can be made of the panes at any time, so that it is not part of
+// what a Snapshot has.
+type runningWindow struct {
+	pane  *pane
+	next  int64 // the window that it is ready for
+	upto  int64 // where the panes end that it has
+	valid bool
+	dead  int // groups without rows
+
+	ids []int32
+}
+
+// minDead is how many groups without rows are left alone, whatever their part.
+const minDead = 1024
+
+// forget makes it invalid if it has a pane that changed. No on-time row does that: its window would be closed.
+func (r *runningWindow) forget(start int64) {
+	if r.valid && start < r.upto {
+		r.valid = false
+	}
+}
+
+// advance makes it the window that begins at start, and returns its groups.
+func (r *runningWindow) advance(a *aggregate, sh *shard, start int64) (*pane, []int32) {
+	if r.pane == nil {
+		r.pane = newPane(a.mem, a.keyTypes, a.spec.Aggs)
+	}
+	from := r.upto
+	if !r.valid || r.next != start || r.dead > max(minDead, r.pane.table.len()/2) {
+		r.pane.reset()
+		from = start
+	}
+	for _, p := range sh.panes.between(from, start+a.window.size) {
+		a.mergeAll(r.pane, p)
+	}
+	r.ids = r.ids[:0]
+	for id, n := range r.pane.rows {
+		if n > 0 {
+			r.ids = append(r.ids, int32(id))
+		}
+	}
+	r.dead = r.pane.table.len() - len(r.ids)
+	return r.pane, r.ids
+}
+
+// leave takes the panes out that the next window does not have, while they are still there.
+func (r *runningWindow) leave(a *aggregate, sh *shard, start int64) {
+	r.valid, r.next, r.upto = true, start+a.window.slide, start+a.window.size
+	for _, p := range sh.panes.between(start, r.next) {
+		ids := a.allIDs(p)
+		a.found = extendTo(a.found, len(ids))
+		r.pane.table.lookupFrom(p.table, ids, false, a.found)
+		r.pane.subtract(p, ids, a.found)
+	}
+}
+
+func (r *runningWindow) close() {
+	if r.pane != nil {
+		r.pane.close()
+	}
+}

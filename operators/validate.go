@@ -1,0 +1,117 @@
+package operators
+
+import (
+	"errors"
+	"fmt"
+	"time"
+)
+
+// maxWindowsPerRow bounds Size / Slide, and Size divided by the length of a pane: a window is assembled from its panes one by
+// one, so that beyond this even an empty interval would take seconds.
+const maxWindowsPerRow = 1 << 20
+
+// Validate reports all that is wrong with a plan that the types of its parts do not tell.
+func Validate(p *Plan) error {
+	var errs []error
+	names := make(map[string]int)
+	for _, n := range p.Nodes {
+		for _, in := range n.Inputs {
+			if in < 0 || in >= n.ID {
+				errs = append(errs, fmt.Errorf("plan: node %d: input %d is not before it", n.ID, in))
+			}
+		}
+		spec, ok := n.Spec.(*AggregateSpec)
+		if !ok {
+			continue
+		}
+		if n.Name == "" {
+			errs = append(errs, fmt.Errorf("plan: node %d: an aggregate needs a name, by which a restart finds its state", n.ID))
+		} else if other, taken := names[n.Name]; taken {
+			errs = append(errs, fmt.Errorf("plan: nodes %d and %d both keep their state under the name %q: name one of them otherwise",
+				other, n.ID, n.Name))
+		}
+		names[n.Name] = n.ID
+		errs = append(errs, validateAggregate(n.Name, spec))
+		if source := p.updatingInput(n); source != nil {
+			errs = append(errs, fmt.Errorf("%s: its input %s is an updating result, which changes rows that it gave before: only an "+
+				"append result can be aggregated again: give the inner aggregate a window over a column with a watermark",
+				n.Name, source.Name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// updatingInput returns an aggregate above n whose rows are not final, or nil.
+func (p *Plan) updatingInput(n *Node) *Node {
+	for _, id := range n.Inputs {
+		if id < 0 || id >= n.ID {
+			continue
+		}
+		in := p.Nodes[id]
+		if spec, ok := in.Spec.(*AggregateSpec); ok {
+			if spec.Mode != Append {
+				return in
+			}
+			continue // what is above it was looked at for itself
+		}
+		if found := p.updatingInput(in); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+func validateAggregate(name string, s *AggregateSpec) error {
+	var errs []error
+	if s.Window == nil {
+		if s.Mode == Append {
+			errs = append(errs, fmt.Errorf("%s: an aggregate without a window is never final, so that append would never give a row: "+
+				"use update or complete, or GROUP BY window(…)", name))
+		}
+	} else if err := s.Window.Validate(); err != nil {
+		errs = append(errs, fmt.Errorf("%s: %w", name, err))
+	}
+	if len(s.Keys) != len(s.KeyNames) {
+		errs = append(errs, fmt.Errorf("%s: %d keys, %d key names", name, len(s.Keys), len(s.KeyNames)))
+	}
+	for _, a := range s.Aggs {
+		if _, err := a.resultType(); err != nil {
+			errs = append(errs, fmt.Errorf("%s: %w", name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// Validate reports all that is wrong with the sizes of the window.
+func (w *WindowSpec) Validate() error {
+	var errs []error
+	check := func(what string, d time.Duration, positive bool) {
+		switch {
+		case d < 0 && what != "offset", d == 0 && positive:
+			errs = append(errs, fmt.Errorf("window: %s must be positive: %s", what, d))
+		case d%time.Microsecond != 0:
+			errs = append(errs, fmt.Errorf("window: %s must be whole microseconds: %s", what, d))
+		}
+	}
+	check("size", w.Size, true)
+	check("slide", w.Slide, true)
+	check("offset", w.Offset, false)
+	check("lateness", w.Lateness, false)
+	if len(errs) == 0 {
+		if n := w.Size / greatestDivisor(w.Size, w.Slide); n > maxWindowsPerRow {
+			errs = append(errs, fmt.Errorf("window: size %s and slide %s cut time into pieces of %s, %d per window: more than %d are not "+
+				"supported: choose a slide that divides the size", w.Size, w.Slide, greatestDivisor(w.Size, w.Slide), n, maxWindowsPerRow))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func greatestDivisor[T ~int64](a, b T) T {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
+// isKeyless says whether the aggregate has one group that exists from the start.
+func (s *AggregateSpec) isKeyless() bool { return s.Window == nil && len(s.Keys) == 0 }

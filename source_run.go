@@ -1,0 +1,343 @@
+package tidemill
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/tidemill/tidemill/batch"
+	"github.com/tidemill/tidemill/checkpoint"
+	"github.com/tidemill/tidemill/ingest"
+	"github.com/tidemill/tidemill/operators"
+)
+
+// defaultIdle is how long a split may be without rows before it is set aside.
+const defaultIdle = 10 * time.Second
+
+// sourceSpec is a source as a front end describes it.
+type sourceSpec struct {
+	name      string
+	source    ingest.Source
+	format    ingest.Format
+	limit     int64 // rows per interval, 0 for no limit
+	idle      time.Duration
+	isJournal bool // keep a journal if the source cannot replay
+}
+
+// sourceRun is a source while the engine runs.
+type sourceRun struct {
+	sourceSpec
+	engine  *engine
+	scan    *operators.ScanSpec
+	node    *nodeRun
+	limiter *ingest.Limiter
+
+	mu      sync.Mutex
+	splits  map[int32]*splitRun
+	byName  map[string]*splitRun
+	gone    []checkpoint.SplitState // of the last record, of splits that were not announced again
+	readers int                     // splits that are being read or will be
+	isOpen  bool                    // the source has announced what it knew at once
+	closed  batch.Time              // the watermark that windows were closed by
+}
+
+func newSourceRun(e *engine, spec sourceSpec, node *nodeRun) *sourceRun {
+	s := &sourceRun{
+		sourceSpec: spec, engine: e, node: node, closed: batch.MinTime,
+		splits: make(map[int32]*splitRun), byName: make(map[string]*splitRun),
+	}
+	if node != nil {
+		s.scan = node.Spec.(*operators.ScanSpec)
+	}
+	if s.idle == 0 {
+		s.idle = defaultIdle
+	}
+	if spec.limit > 0 {
+		s.limiter = ingest.NewLimiter(spec.limit, e.requestCut)
+	}
+	return s
+}
+
+// isJournaled says whether blocks of this source are journaled.
+func (s *sourceRun) isJournaled() bool {
+	return s.engine.log != nil && s.isJournal && !s.source.Replayable()
+}
+
+// restore takes the splits of the last record.
+func (s *sourceRun) restore(r *checkpoint.Record) {
+	if w, ok := r.Watermarks[s.name]; ok {
+		s.closed = batch.Time(w)
+	}
+	for _, st := range r.Splits {
+		if st.Source == s.name {
+			s.gone = append(s.gone, st)
+		}
+	}
+}
+
+// positions returns where each split goes on.
+func (s *sourceRun) positions() map[string]ingest.Position {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	after := make(map[string]ingest.Position)
+	for _, st := range s.gone {
+		after[st.Name] = positionOf(st)
+	}
+	for name, sp := range s.byName {
+		after[name] = sp.pos
+	}
+	return after
+}
+
+func positionOf(st checkpoint.SplitState) ingest.Position {
+	return ingest.Position{
+		Upto: ingest.Offset{Pos: st.Pos, Tag: st.Tag}, Rows: st.Rows, Lines: st.Lines, Ended: st.Ended,
+	}
+}
+
+// split returns the split of a name, new or as the last record or the journal left it. s.mu is held.
+func (s *sourceRun) splitLocked(name string) *splitRun {
+	if sp := s.byName[name]; sp != nil {
+		return sp
+	}
+	sp := &splitRun{id: s.engine.nextSplit.Add(1) - 1, name: name, source: s}
+	sp.lastBlock.Store(int64(s.engine.now()))
+	largest := batch.MinTime
+	for i, st := range s.gone {
+		if st.Name == name {
+			largest = batch.Time(st.LargestTime)
+			sp.pos = positionOf(st)
+			s.gone = append(s.gone[:i], s.gone[i+1:]...)
+			break
+		}
+	}
+	sp.times.init(largest)
+	sp.cutPos = sp.pos
+	s.byName[name] = sp
+	s.splits[sp.id] = sp
+	s.engine.registerSplit(sp)
+	return sp
+}
+
+// onSplit is what the source calls when a split appears or ends.
+func (s *sourceRun) onSplit(ctx context.Context, ids map[int32]*splitRun, ev ingest.SplitEvent) {
+	e := s.engine
+	e.cutMu.Lock()
+	defer e.cutMu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if ev.Ended {
+		if sp := ids[ev.Split]; sp != nil {
+			sp.isEnded = true
+		}
+		return
+	}
+	sp := s.splitLocked(ev.Name)
+	ids[ev.Split] = sp
+	sp.isEnded, sp.sourceID = false, ev.Split
+	if ev.Late && s.scan != nil && s.closed != batch.MinTime {
+		sp.times.atLeast(s.closed.Sub(-s.scan.Delay))
+	}
+	start := sp.pos
+	start.Upto = ev.Start
+	if ev.Start != sp.pos.Upto { // the source starts elsewhere than the record says: a new generation of the split
+		start.Rows, start.Lines = 0, 0
+	}
+	w := ingest.NewBlockWriter(ingest.WriterSpec{
+		Split: sp.id, Source: s.name, Name: ev.Name, Start: start, Header: sp.header, Format: s.format,
+		BlockBytes: e.cfg.BlockBytes, MaxRecord: e.cfg.MaxRecordBytes,
+		Now:     e.now,
+		Send:    func(ctx context.Context, b *ingest.Block) error { return e.send(ctx, sp, b) },
+		Bad:     func(b ingest.BadRow) { s.onBadRecord(sp, b) },
+		Limiter: s.limiter, Blocks: e.blocks,
+	})
+	w.Lock()
+	w.SetIntervalLocked(e.running.ID, e.running.Start)
+	w.Unlock()
+	sp.writer = w
+	s.readers++
+	e.readers.Go(func() {
+		err := s.source.Read(ctx, ev.Split, w)
+		s.mu.Lock()
+		s.readers--
+		if err == nil {
+			sp.isEnded = true
+		}
+		s.mu.Unlock()
+		if err != nil && ctx.Err() == nil {
+			e.fail(fmt.Errorf("read source %s: split %s: %w", s.name, ev.Name, err))
+		}
+		e.requestCheck()
+	})
+}
+
+// onBadRecord counts a record that did not become a row.
+func (s *sourceRun) onBadRecord(sp *splitRun, b ingest.BadRow) {
+	if s.node != nil {
+		s.node.rowsIn.Add(1)
+		s.node.bad.Add(1)
+	}
+	s.engine.bad.report(s.name, sp.name, b)
+}
+
+// open opens the source and leaves its readers behind.
+func (s *sourceRun) open(ctx context.Context) error {
+	ids := make(map[int32]*splitRun)
+	if err := s.source.Open(ctx, s.positions(), func(ev ingest.SplitEvent) { s.onSplit(ctx, ids, ev) }); err != nil {
+		if errors.Is(err, context.Canceled) && ctx.Err() != nil {
+			return nil
+		}
+		return fmt.Errorf("open source %s: %w", s.name, err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.isOpen = true
+	if d, ok := s.source.(ingest.Discoverer); ok {
+		s.engine.readers.Go(func() {
+			select {
+			case <-d.Complete():
+				s.engine.requestCheck()
+			case <-ctx.Done():
+			}
+		})
+	}
+	for _, sp := range s.byName {
+		if sp.writer == nil { // it is in the journal, and did not come back
+			sp.isEnded = true
+		}
+	}
+	return nil
+}
+
+// hasEnded says that no row will come any more.
+func (s *sourceRun) hasEnded() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.hasEndedLocked()
+}
+
+func (s *sourceRun) hasEndedLocked() bool {
+	if !s.isOpen || s.readers > 0 {
+		return false
+	}
+	d, ok := s.source.(ingest.Discoverer)
+	if !ok {
+		return true
+	}
+	select {
+	case <-d.Complete():
+		return true
+	default:
+		return false
+	}
+}
+
+// writers returns the writers of all splits.
+func (s *sourceRun) writers() []*ingest.BlockWriter {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []*ingest.BlockWriter
+	for _, sp := range s.splits {
+		if sp.writer != nil {
+			all = append(all, sp.writer)
+		}
+	}
+	return all
+}
+
+// markCut notes what the interval that is being cut is going to commit. All writers are locked.
+func (s *sourceRun) markCut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := s.engine.now()
+	for _, sp := range s.splits {
+		if sp.writer != nil {
+			sp.pos = sp.writer.PositionLocked()
+		}
+		sp.cutPos, sp.cutEnded = sp.pos, sp.isEnded
+		sp.cutIdle = s.canIdle() && !sp.isEnded && now-sp.arrival() >= batch.Time(s.idle.Microseconds())
+	}
+}
+
+// canIdle says whether a quiet split is set aside: not while files are read, where quiet means slow.
+func (s *sourceRun) canIdle() bool { return !(s.source.Bounded() && s.source.Replayable()) }
+
+// watermark returns the source's watermark at the end of the interval that was just cut.
+func (s *sourceRun) watermark() batch.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := s.watermarkLocked()
+	s.closed = max(s.closed, w)
+	return s.closed
+}
+
+func (s *sourceRun) watermarkLocked() batch.Time {
+	if !s.isOpen {
+		return batch.MinTime
+	}
+	lowest := batch.MaxTime
+	active, idle := 0, 0
+	for _, sp := range s.splits {
+		switch {
+		case sp.cutEnded:
+		case sp.cutIdle:
+			idle++
+		default:
+			active++
+			lowest = min(lowest, sp.times.seen())
+		}
+	}
+	if active == 0 && idle == 0 && s.hasEndedLocked() {
+		return batch.MaxTime
+	}
+	if s.scan == nil || s.scan.EventTime < 0 {
+		return batch.MinTime
+	}
+	if active > 0 {
+		return lowest.Sub(s.scan.Delay)
+	}
+	return s.clockWatermarkLocked()
+}
+
+// clockWatermarkLocked moves the watermark with the clock when every split is idle or ended: the largest time seen, plus the
+// time since the last row came, minus the delay.
+func (s *sourceRun) clockWatermarkLocked() batch.Time {
+	largest, last := batch.MinTime, batch.MinTime
+	for _, sp := range s.splits {
+		largest = max(largest, sp.times.seen())
+		last = max(last, sp.arrival())
+	}
+	if largest == batch.MinTime || !s.canIdle() {
+		return s.closed
+	}
+	return (largest + max(0, s.engine.now()-last)).Sub(s.scan.Delay)
+}
+
+// states returns what the record keeps of the source's splits, as cut.
+func (s *sourceRun) states() []checkpoint.SplitState {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := append([]checkpoint.SplitState(nil), s.gone...)
+	for _, sp := range s.splits {
+		all = append(all, checkpoint.SplitState{
+			Source: s.name, Name: sp.name, Pos: sp.cutPos.Upto.Pos, Tag: sp.cutPos.Upto.Tag, Rows: sp.cutPos.Rows,
+			Lines: sp.cutPos.Lines, LargestTime: int64(sp.times.seen()), Idle: sp.cutIdle, Ended: sp.cutEnded || sp.cutPos.Ended,
+		})
+	}
+	return all
+}
+
+// acks returns what the source is told when the commit is done.
+func (s *sourceRun) acks() []ack {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []ack
+	for _, sp := range s.splits {
+		if sp.writer != nil {
+			all = append(all, ack{s, sp.sourceID, sp.cutPos.Upto})
+		}
+	}
+	return all
+}

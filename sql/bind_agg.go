@@ -1,0 +1,378 @@
+package sql
+
+import (
+	"slices"
+	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/tidemill/tidemill/batch"
+	"github.com/tidemill/tidemill/operators"
+	"github.com/tidemill/tidemill/operators/expr"
+)
+
+// isAggregate says whether a SELECT makes one row of many.
+func (s *selectClause) isAggregate(orderBy []orderTerm) bool {
+	found := len(s.groupBy) > 0 || s.having != nil
+	visit := func(n node) bool {
+		c, ok := n.(*call)
+		found = found || ok && isAggregateName(c.fn)
+		return !found
+	}
+	for _, it := range s.items {
+		walk(it.expr, visit)
+	}
+	for _, o := range orderBy {
+		walk(o.expr, visit)
+	}
+	return found
+}
+
+// walk calls visit for n and, where it returns true, for what is below.
+func walk(n node, visit func(node) bool) {
+	if n == nil || !visit(n) {
+		return
+	}
+	switch n := n.(type) {
+	case *call:
+		for _, a := range n.args {
+			walk(a, visit)
+		}
+	case *caseOf:
+		walk(n.operand, visit)
+		for _, w := range n.whens {
+			walk(w.condition, visit)
+			walk(w.result, visit)
+		}
+		walk(n.otherwise, visit)
+	case *cast:
+		walk(n.arg, visit)
+	case *field:
+		walk(n.of, visit)
+	}
+}
+
+// aggregation binds a SELECT with aggregates: the expressions of its list, of HAVING and of ORDER BY are over the rows of the
+// aggregate's node, which are window.start, window.end, the keys, and the aggregates in the order in which they are met.
+type aggregation struct {
+	b     *binder
+	in    *relation
+	items []item
+	input *exprBinder // of what is below the aggregates
+
+	spec       operators.AggregateSpec
+	windowText string // of window(…) in GROUP BY, "" if there is none
+	windowAt   Pos
+	windowTime arrow.Field // of its column; no name if it is an expression
+	keyHeights []int       // of the nodes that the keys were bound from
+	fields     []arrow.Field
+	names      map[string]bool // of fields
+	inAlias    bool            // an alias is being bound
+}
+
+// aggregate binds a SELECT with aggregates over in.
+func (b *binder) aggregate(c *queryContext, s *selectClause, q *query, in *relation) *relation {
+	if in.aggregated && in.mode != operators.Append {
+		b.fault(s.at, "an updating result can't be aggregated again, because it gives rows that replace others which were counted "+
+			"already: give the inner aggregate GROUP BY window(…) over arrival_time or a column with a WATERMARK")
+		return nil
+	}
+	a := &aggregation{b: b, in: in, items: s.items, names: make(map[string]bool)}
+	a.input = b.overRelation(in, "an aggregate")
+	if !a.groupBy(s) {
+		return nil // what the rest would say follows from that
+	}
+	outs, ok := a.outputs()
+	if !ok {
+		return nil
+	}
+	var predicate *expr.Spec
+	if s.having != nil {
+		if predicate = a.binder("HAVING").boolean(s.having); predicate == nil {
+			return nil
+		}
+	}
+	keys, ok := b.sortKeys(q, outs, b.withOutputs(a.binder("ORDER BY"), outs))
+	if !ok || !b.isOutput(c, outs) || !a.chooseMode(c.ask, s) {
+		return nil
+	}
+	r := a.relation(b.stateName(c.owner))
+	if predicate != nil {
+		r.node = b.node("", &operators.FilterSpec{Predicate: predicate}, b.schema(r), r.node)
+	}
+	if len(keys) > 0 || q.limit >= 0 {
+		r.node = b.node("", &operators.SortSpec{By: keys, Limit: q.limit, WindowEnd: r.windowEnd}, b.schema(r), r.node)
+	}
+	return b.project(r, outs, !c.last)
+}
+
+// groupBy binds GROUP BY: window(…) and keys.
+func (a *aggregation) groupBy(s *selectClause) bool {
+	ok := true
+	var keys []node
+	for _, g := range s.groupBy {
+		n, found := a.grouped(g)
+		if !found {
+			ok = false
+			continue
+		}
+		if c, isCall := n.(*call); isCall && c.fn == "window" {
+			ok = a.window(c) && ok
+			continue
+		}
+		keys = append(keys, n)
+	}
+	key := a.b.overRelation(a.in, "GROUP BY")
+	for _, n := range keys {
+		spec := key.bind(n)
+		if spec == nil {
+			ok = false
+			continue
+		}
+		if slices.ContainsFunc(a.spec.Keys, func(k *expr.Spec) bool { return expr.Equal(k, spec) }) {
+			continue
+		}
+		switch spec.Type.ID() {
+		case arrow.BOOL, arrow.INT64, arrow.FLOAT64, arrow.STRING, arrow.TIMESTAMP:
+		default:
+			a.b.fault(n.place(), "GROUP BY can't compare values of type %s", typeName(spec.Type))
+			ok = false
+			continue
+		}
+		f := arrow.Field{Name: a.unique(a.keyName(n, spec)), Type: spec.Type, Nullable: true}
+		a.spec.Keys, a.spec.KeyNames = append(a.spec.Keys, spec), append(a.spec.KeyNames, f.Name)
+		a.keyHeights = append(a.keyHeights, n.height())
+		a.fields = append(a.fields, f)
+	}
+	return ok
+}
+
+// grouped returns what a term of GROUP BY means: itself, the item of an ordinal, or that of an alias that is no column.
+func (a *aggregation) grouped(g node) (node, bool) {
+	if i, ok := ordinal(g); ok {
+		if i < 1 || i > int64(len(a.items)) {
+			a.b.fault(g.place(), "GROUP BY %d: the SELECT list has items 1 to %d", i, len(a.items))
+			return nil, false
+		}
+		if a.items[i-1].expr == nil {
+			a.b.fault(g.place(), "GROUP BY %d: the item is *: list the columns", i)
+			return nil, false
+		}
+		return a.items[i-1].expr, true
+	}
+	if n, ok := g.(*name); ok && a.b.find(a.in, n, &faults{}) < 0 {
+		if it := a.aliased(n); it != nil {
+			return it.expr, true
+		}
+	}
+	return g, true
+}
+
+// aliased returns the item with an alias that n is, or nil.
+func (a *aggregation) aliased(n *name) *item {
+	for i := range a.items {
+		if len(n.parts) == 1 && a.items[i].alias != "" && asciiLower(a.items[i].alias) == asciiLower(n.parts[0]) {
+			return &a.items[i]
+		}
+	}
+	return nil
+}
+
+// window binds window(time, size[, slide[, offset]]).
+func (a *aggregation) window(c *call) bool {
+	b := a.b
+	if a.windowText != "" {
+		if a.windowText == textOf(c) {
+			return true
+		}
+		b.fault(c.at, "GROUP BY has two windows: one is supported")
+		return false
+	}
+	if len(c.args) < 2 || len(c.args) > 4 {
+		b.fault(c.at, "window takes (TIMESTAMP, size), (TIMESTAMP, size, slide) or (TIMESTAMP, size, slide, offset): got %d arguments", len(c.args))
+		return false
+	}
+	time := b.overRelation(a.in, "window").bind(c.args[0])
+	var sizes [3]duration
+	ok := time != nil
+	for i, n := range c.args[1:] {
+		found := false
+		sizes[i].value, found = b.windowSize(n)
+		sizes[i].given = found
+		ok = ok && found
+	}
+	if !ok {
+		return false
+	}
+	if time.Type.ID() != arrow.TIMESTAMP {
+		b.fault(c.args[0].place(), "window takes a TIMESTAMP, got %s: timestamp_millis(x) makes one of milliseconds, CAST(x AS TIMESTAMP) of text",
+			typeName(time.Type))
+		return false
+	}
+	w := &operators.WindowSpec{Time: time, Size: sizes[0].value, Slide: sizes[0].value, Offset: sizes[2].value}
+	if sizes[1].given {
+		w.Slide = sizes[1].value
+	}
+	if err := w.Validate(); err != nil {
+		b.fault(c.at, "%v", err)
+		return false
+	}
+	if max(w.Offset, -w.Offset) >= w.Slide {
+		b.fault(c.at, "window: the offset must be smaller than the slide: offset %s, slide %s", formatInterval(w.Offset), formatInterval(w.Slide))
+		return false
+	}
+	if time.Kind == expr.ColumnKind {
+		a.windowTime = b.schema(a.in).Field(time.Column)
+		w.Arrival = timeKind(a.windowTime) == operators.TimeArrival
+	}
+	a.spec.Window, a.windowText, a.windowAt = w, textOf(c), c.at
+	start := arrow.Field{Name: a.unique("window.start"), Type: batch.Timestamp, Nullable: true}
+	end := arrow.Field{Name: a.unique("window.end"), Type: batch.Timestamp, Nullable: true, Metadata: timeMark(timeKind(a.windowTime))}
+	a.fields = append(a.fields, start, end)
+	return true
+}
+
+type duration struct {
+	value time.Duration
+	given bool
+}
+
+// windowSize returns the interval that n is, as INTERVAL or as text.
+func (b *binder) windowSize(n node) (time.Duration, bool) {
+	l, ok := n.(*literal)
+	if !ok {
+		b.fault(n.place(), "window: sizes are constants, such as '10 seconds'")
+		return 0, false
+	}
+	switch v := l.value.(type) {
+	case time.Duration:
+		return v, true
+	case string:
+		d, err := parseInterval(v)
+		if err != nil {
+			b.fault(n.place(), "window: %v", err)
+			return 0, false
+		}
+		return d, true
+	}
+	b.fault(n.place(), "window: a size needs a unit: write for example '10 seconds'")
+	return 0, false
+}
+
+// keyName returns the name of a key's column in the state.
+func (a *aggregation) keyName(n node, spec *expr.Spec) string {
+	for _, it := range a.items {
+		if it.expr != nil && it.alias != "" && textOf(it.expr) == textOf(n) {
+			return it.alias
+		}
+	}
+	if spec.Kind == expr.ColumnKind {
+		return spec.Name
+	}
+	return textOf(n)
+}
+
+// unique returns want, with a number if it is taken: state finds its columns by name.
+func (a *aggregation) unique(want string) string {
+	n := want
+	for i := 2; a.names[n]; i++ {
+		n = want + "_" + itoa(i)
+	}
+	a.names[n] = true
+	return n
+}
+
+// column returns column i of the aggregate's rows.
+func (a *aggregation) column(i int) *expr.Spec {
+	return &expr.Spec{Kind: expr.ColumnKind, Type: a.fields[i].Type, Column: i, Name: a.fields[i].Name}
+}
+
+// outputs binds the SELECT list.
+func (a *aggregation) outputs() (outs []output, ok bool) {
+	e := a.binder("a SELECT list")
+	ok = true
+	for _, it := range a.items {
+		if it.expr == nil {
+			a.b.fault(it.at, "* can't stand beside GROUP BY or an aggregate: list the columns")
+			ok = false
+			continue
+		}
+		if a.isWindow(it.expr) {
+			name := it.alias
+			if name == "" {
+				name = "window"
+			}
+			outs = append(outs, output{at: it.at, spec: a.column(0), name: name + ".start"}, output{at: it.at, spec: a.column(1), name: name + ".end"})
+			continue
+		}
+		spec := a.named(e, it)
+		ok = ok && spec != nil
+		outs = append(outs, output{at: it.at, spec: spec, name: a.outputName(&it, spec), ast: it.expr})
+	}
+	return outs, ok
+}
+
+// outputName is that of any item; the columns of a window are start and end, as in Spark.
+func (a *aggregation) outputName(it *item, spec *expr.Spec) string {
+	if n, ok := it.expr.(*name); ok && it.alias == "" && a.spec.Window != nil && spec != nil && spec.Kind == expr.ColumnKind && spec.Column < 2 {
+		return n.parts[len(n.parts)-1]
+	}
+	if _, ok := it.expr.(*call); ok && it.alias == "" {
+		return textOf(it.expr)
+	}
+	return it.outputName(spec)
+}
+
+// named binds an item; an aggregate that is met as a whole item has its column called by the alias.
+func (a *aggregation) named(e *exprBinder, it item) *expr.Spec {
+	if c, ok := it.expr.(*call); ok && isAggregateName(c.fn) {
+		return a.call(c, it.alias)
+	}
+	return e.bind(it.expr)
+}
+
+// relation adds the node.
+func (a *aggregation) relation(name string) *relation {
+	r := &relation{aggregated: true, mode: a.spec.Mode, windowEnd: -1}
+	if a.spec.Window != nil {
+		r.windowEnd = 1
+		r.keys = append(r.keys, []int{1, 0})
+	}
+	for i := range a.spec.Keys {
+		r.keys = append(r.keys, []int{len(a.fields) - len(a.spec.Aggs) - len(a.spec.Keys) + i})
+	}
+	for _, f := range a.fields {
+		r.columns = append(r.columns, column{name: f.Name})
+	}
+	spec := a.spec
+	r.node = a.b.node(name, &spec, arrow.NewSchema(a.fields, nil), a.in.node)
+	return r
+}
+
+// chooseMode sets the mode: the one asked for if it is possible, otherwise append where windows close, update elsewhere.
+func (a *aggregation) chooseMode(ask request, s *selectClause) bool {
+	closes := a.spec.Window != nil && timeKind(a.windowTime) != ""
+	switch {
+	case ask == asDefault && closes:
+		a.spec.Mode = operators.Append
+	case ask == asDefault:
+		a.spec.Mode = operators.Update
+	default:
+		a.spec.Mode = operators.Mode(ask)
+	}
+	switch {
+	case a.spec.Mode != operators.Append || closes:
+		return true
+	case a.spec.Window == nil:
+		a.b.fault(s.at, "mode append gives a group when it is final, which one without a window never is: "+
+			"use mode update or complete, or GROUP BY window(…)")
+	case a.windowTime.Name == "":
+		a.b.fault(a.windowAt, "mode append needs a window over a column with a WATERMARK, not over an expression: "+
+			"make a computed column of its source, or use mode update")
+	default:
+		c := quoteName(a.windowTime.Name)
+		a.b.fault(a.windowAt, "mode append needs a watermark, which column %q has not: add WATERMARK FOR %s AS %s - INTERVAL '5 seconds' "+
+			"to its source, or use mode update", a.windowTime.Name, c, c)
+	}
+	return false
+}

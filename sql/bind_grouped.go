@@ -1,0 +1,183 @@
+package sql
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/tidemill/tidemill/operators"
+	"github.com/tidemill/tidemill/operators/expr"
+)
+
+// binder returns a binder of expressions over the rows of the aggregate.
+func (a *aggregation) binder(where string) *exprBinder {
+	e := &exprBinder{b: a.b, faults: a.b.faults, where: where}
+	e.column = func(n *name) *expr.Spec { return a.name(e, n) }
+	e.special = func(n node) (*expr.Spec, bool) { return a.special(e, n) }
+	return e
+}
+
+// special binds what means a column of the aggregate as a whole: an aggregate, the start or end of the window, a key.
+func (a *aggregation) special(e *exprBinder, n node) (*expr.Spec, bool) {
+	if c, ok := n.(*call); ok && isAggregateName(c.fn) {
+		return a.call(c, ""), true
+	}
+	if c, ok := n.(*call); ok && c.fn == "explode" {
+		e.faults.add(c.at, "explode(…) can't stand beside GROUP BY or an aggregate: explode in a query in brackets")
+		return nil, true
+	}
+	if i := a.windowField(n); i >= 0 {
+		return a.column(i), true
+	}
+	if a.isWindow(n) {
+		e.faults.add(n.place(), "a window is its start and its end: in %s write window.start or window.end", e.where)
+		return nil, true
+	}
+	if !slices.Contains(a.keyHeights, n.height()) {
+		return nil, false
+	}
+	// Equal keys are as high, so that the nodes looked at here do not overlap and the cost stays linear.
+	silent := a.b.over("", func(n *name) *expr.Spec { return a.b.quietColumn(a.in, n) })
+	silent.faults = &faults{}
+	s := silent.bind(n)
+	if s == nil {
+		return nil, false
+	}
+	for i, k := range a.spec.Keys {
+		if expr.Equal(k, s) {
+			return a.column(a.firstKey() + i), true
+		}
+	}
+	return nil, false
+}
+
+func (a *aggregation) firstKey() int {
+	if a.spec.Window != nil {
+		return 2
+	}
+	return 0
+}
+
+// quietColumn is columnOf without a message.
+func (b *binder) quietColumn(r *relation, n *name) *expr.Spec {
+	i := b.find(r, n, &faults{})
+	if i < 0 {
+		return nil
+	}
+	return expr.Column(b.schema(r), i)
+}
+
+// name binds a column that is no key as such: an alias of the SELECT list, or an error.
+func (a *aggregation) name(e *exprBinder, n *name) *expr.Spec {
+	if a.b.quietColumn(a.in, n) != nil {
+		e.faults.add(n.at, "column %q must be in GROUP BY or inside an aggregate", n.parts[len(n.parts)-1])
+		return nil
+	}
+	if it := a.aliased(n); it != nil && !a.inAlias && e.where != "a SELECT list" {
+		a.inAlias = true
+		defer func() { a.inAlias = false }()
+		return a.named(e, *it)
+	}
+	return a.b.columnOf(a.in, a.b.schema(a.in), n)
+}
+
+// isWindow says whether n is the window that GROUP BY has: window, window(…) as there, or an alias of that.
+func (a *aggregation) isWindow(n node) bool {
+	if a.spec.Window == nil {
+		return false
+	}
+	switch n := n.(type) {
+	case *call:
+		return n.fn == "window" && textOf(n) == a.windowText
+	case *name:
+		if len(n.parts) != 1 || a.b.quietColumn(a.in, n) != nil {
+			return false
+		}
+		if asciiLower(n.parts[0]) == "window" {
+			return true
+		}
+		it := a.aliased(n)
+		if it == nil {
+			return false
+		}
+		c, ok := it.expr.(*call)
+		return ok && c.fn == "window" && textOf(c) == a.windowText
+	}
+	return false
+}
+
+// windowField returns the index of the window's column that n is, -1 if it is none.
+func (a *aggregation) windowField(n node) int {
+	of, part := node(nil), ""
+	switch n := n.(type) {
+	case *field:
+		of, part = n.of, n.name
+	case *name:
+		if len(n.parts) == 2 {
+			of, part = &name{base: n.base, parts: n.parts[:1]}, n.parts[1]
+		} else if before, after, dotted := strings.Cut(n.parts[0], "."); dotted && a.b.quietColumn(a.in, n) == nil {
+			of, part = &name{base: n.base, parts: []string{before}}, after // ORDER BY `window.end`
+		}
+	}
+	if of == nil || !a.isWindow(of) {
+		return -1
+	}
+	switch asciiLower(part) {
+	case "start":
+		return 0
+	case "end":
+		return 1
+	}
+	return -1
+}
+
+// call returns the column of an aggregate, which is computed once however often it is met. alias names it, if it is not "".
+func (a *aggregation) call(c *call, alias string) *expr.Spec {
+	agg, ok := a.b.aggregateCall(a.input, c)
+	if !ok {
+		return nil
+	}
+	first := len(a.fields) - len(a.spec.Aggs)
+	for i, known := range a.spec.Aggs {
+		if known.Func == agg.Func && (known.Arg == nil) == (agg.Arg == nil) && (agg.Arg == nil || expr.Equal(known.Arg, agg.Arg)) {
+			return a.column(first + i)
+		}
+	}
+	if alias == "" {
+		alias = textOf(c)
+	}
+	agg.Name = a.unique(alias)
+	a.spec.Aggs = append(a.spec.Aggs, agg)
+	a.fields = append(a.fields, arrow.Field{Name: agg.Name, Type: agg.Type, Nullable: true})
+	return a.column(len(a.fields) - 1)
+}
+
+// aggregateCall binds an aggregate over the rows that it counts.
+func (b *binder) aggregateCall(input *exprBinder, c *call) (operators.AggSpec, bool) {
+	agg := operators.AggSpec{Func: c.fn}
+	switch {
+	case c.star:
+	case len(c.args) != 1:
+		b.fault(c.at, "%s takes one argument, got %d", c.fn, len(c.args))
+		return agg, false
+	default:
+		if agg.Arg = input.bind(c.args[0]); agg.Arg == nil {
+			return agg, false
+		}
+		// count(1) counts rows, as count(*) does.
+		if c.fn == "count" && agg.Arg.Kind == expr.LiteralKind && agg.Arg.Value != nil {
+			agg.Arg = nil
+		}
+	}
+	var argType arrow.DataType
+	if agg.Arg != nil {
+		argType = agg.Arg.Type
+	}
+	var err error
+	if agg.Type, err = operators.ResultType(c.fn, argType); err != nil {
+		b.fault(c.at, "%v", err)
+		return agg, false
+	}
+	return agg, true
+}

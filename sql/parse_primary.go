@@ -1,0 +1,262 @@
+package sql
+
+import (
+	"github.com/apache/arrow-go/v18/arrow"
+)
+
+// primary parses what operators stand between.
+func (p *parser) primary() node {
+	t, next := p.peek(), p.peekAt(1)
+	switch t.kind {
+	case number:
+		return p.number(false)
+	case stringText:
+		p.take()
+		return p.literal(t.pos, t.text)
+	case quotedName:
+		return p.column()
+	case sign:
+		if t.text != "(" {
+			break
+		}
+		p.take()
+		if p.isWords("SELECT") || p.isWords("WITH") && p.peekAt(1).kind == word && p.peekAt(2).upper == "AS" {
+			p.fail(t.pos, "not supported yet: a query as a value")
+		}
+		n := p.expression()
+		if p.isSign(",") {
+			p.fail(p.peek().pos, "not supported: several values in brackets")
+		}
+		p.expectSign(")")
+		return n
+	case word:
+		if n := p.keyword(t, next); n != nil || p.failed {
+			return n
+		}
+		if reserved[t.upper] {
+			break
+		}
+		if next.kind == sign && next.text == "(" {
+			return p.function()
+		}
+		return p.column()
+	}
+	p.unexpected("an expression")
+	return nil
+}
+
+// keyword parses an operand that begins with a keyword, and returns nil where t is a name.
+func (p *parser) keyword(t, next token) node {
+	switch t.upper {
+	case "TRUE", "FALSE", "NULL":
+		p.take()
+		return p.literal(t.pos, map[string]any{"TRUE": true, "FALSE": false}[t.upper])
+	case "CASE":
+		return p.caseOf()
+	case "CAST", "TRY_CAST":
+		if next.text == "(" {
+			return p.cast()
+		}
+	case "INTERVAL":
+		if next.kind == stringText || next.kind == number || next.text == "-" && p.peekAt(2).kind == number && p.peekAt(3).kind == word {
+			return p.interval()
+		}
+	case "TIMESTAMP", "TIMESTAMP_LTZ":
+		if next.kind == stringText {
+			p.take()
+			ts, err := parseTimestamp(p.take().text)
+			if err != nil {
+				p.fail(next.pos, "%v", err)
+			}
+			return p.literal(t.pos, ts)
+		}
+	case "DATE", "TIMESTAMP_NTZ", "X":
+		if next.kind == stringText {
+			p.fail(t.pos, "not supported: %s '…': use TIMESTAMP '…'", t.upper)
+		}
+	case "EXISTS":
+		if next.text == "(" {
+			p.fail(t.pos, "not supported yet: EXISTS")
+		}
+	}
+	return nil
+}
+
+func (p *parser) literal(at Pos, value any) node {
+	return &literal{base: base{at: at, levels: 1}, value: value}
+}
+
+func (p *parser) number(negative bool) node {
+	t := p.take()
+	v, err := parseNumber(t.text, negative)
+	if err != nil {
+		p.fail(t.pos, "%v", err)
+	}
+	return p.literal(t.pos, v)
+}
+
+// interval parses INTERVAL '1 minute 30 seconds' and INTERVAL 1 MINUTE 30 SECONDS.
+func (p *parser) interval() node {
+	at := p.take().pos
+	t := p.peek()
+	text := ""
+	if t.kind == stringText && (p.peekAt(1).kind != word || hasUnit(t.text)) {
+		text = p.take().text
+	} else {
+		for {
+			count, unit, taken := p.intervalPart()
+			if taken == 0 {
+				break
+			}
+			if _, err := unitNamed(unit); err != nil && text != "" {
+				break
+			}
+			for range taken {
+				p.take()
+			}
+			text += " " + count + " " + unit
+		}
+	}
+	if text == "" {
+		p.unexpected("a number and a unit")
+	}
+	d, err := parseInterval(text)
+	if err != nil {
+		p.fail(t.pos, "%v", err)
+	}
+	return p.literal(at, d)
+}
+
+// intervalPart looks at a number and a unit, without taking them: taken is how many tokens they are, 0 if they are not there.
+func (p *parser) intervalPart() (count, unit string, taken int) {
+	i := 0
+	if t := p.peek(); t.kind == sign && t.text == "-" {
+		count = "-"
+		i = 1
+	}
+	t, u := p.peekAt(i), p.peekAt(i+1)
+	if t.kind != number && t.kind != stringText || u.kind != word {
+		return "", "", 0
+	}
+	return count + t.text, u.text, i + 2
+}
+
+// hasUnit says whether s is more than a number.
+func hasUnit(s string) bool {
+	for _, r := range s {
+		if isWordStart(r) {
+			return true
+		}
+	}
+	return false
+}
+
+// column parses a name with an optional qualifier.
+func (p *parser) column() node {
+	t := p.take()
+	n := &name{base: base{at: t.pos, levels: 1}, parts: []string{t.text}}
+	for p.isSign(".") {
+		p.take()
+		n.parts = append(n.parts, p.name("a column").text)
+	}
+	if len(n.parts) > 2 {
+		p.fail(t.pos, "a column has one qualifier at most: got %s", textOf(n))
+	}
+	if p.isSign("(") {
+		p.fail(p.peek().pos, "not supported: a function with a qualifier or in quotes: %s", textOf(n))
+	}
+	return n
+}
+
+func (p *parser) function() node {
+	t := p.take()
+	p.take()
+	c := &call{fn: asciiLower(t.text)}
+	if at := p.peek().pos; p.isWords("DISTINCT") && !p.isAliasNext(1) {
+		p.fail(at, "not supported yet: %s(DISTINCT …)", c.fn)
+	}
+	if p.acceptSign("*") {
+		c.star = true
+		p.expectSign(")")
+		if c.fn != "count" {
+			p.fail(t.pos, "only count takes a star: got %s(*)", c.fn)
+		}
+	} else if !p.acceptSign(")") {
+		c.args = p.arguments()
+	}
+	c.base = p.above(t.pos, c.args...)
+	switch next := p.peek(); {
+	case p.isWords("OVER"):
+		p.fail(next.pos, "not supported yet: OVER: windows in time are GROUP BY window(column, '10 seconds')")
+	case p.isWords("FILTER") && p.peekAt(1).text == "(":
+		p.fail(next.pos, "not supported yet: FILTER: write %s(CASE WHEN … THEN … END)", c.fn)
+	case p.isWords("WITHIN", "GROUP"), p.isWords("IGNORE", "NULLS"), p.isWords("RESPECT", "NULLS"):
+		p.fail(next.pos, "not supported: %s %s", next.upper, p.peekAt(1).upper)
+	}
+	return c
+}
+
+// arguments parses expressions up to the closing bracket.
+func (p *parser) arguments() []node {
+	var list []node
+	for {
+		list = append(list, p.expression())
+		if !p.acceptSign(",") {
+			break
+		}
+	}
+	if !p.isSign(")") {
+		p.unexpected(", or )")
+	}
+	p.take()
+	return list
+}
+
+func (p *parser) caseOf() node {
+	c := &caseOf{}
+	at := p.take().pos
+	var below []node
+	if !p.isWords("WHEN") {
+		c.operand = p.expression()
+		below = append(below, c.operand)
+	}
+	for p.acceptWords("WHEN") {
+		w := when{condition: p.expression()}
+		p.expectWords("THEN")
+		w.result = p.expression()
+		c.whens = append(c.whens, w)
+		below = append(below, w.condition, w.result)
+	}
+	if len(c.whens) == 0 {
+		p.unexpected("WHEN")
+	}
+	if p.acceptWords("ELSE") {
+		c.otherwise = p.expression()
+		below = append(below, c.otherwise)
+	}
+	p.expectWords("END")
+	c.base = p.above(at, below...)
+	return c
+}
+
+func (p *parser) cast() node {
+	t := p.take()
+	p.expectSign("(")
+	c := &cast{arg: p.expression(), try: t.upper == "TRY_CAST"}
+	p.expectWords("AS")
+	c.typ = p.typ()
+	p.expectSign(")")
+	c.base = p.above(t.pos, c.arg)
+	return c
+}
+
+// typ parses the type of a cast.
+func (p *parser) typ() arrow.DataType {
+	n := p.name("a type")
+	t, err := typeNamed(n.text)
+	if err != nil {
+		p.fail(n.at, "%v", err)
+	}
+	p.noTypeArguments(n)
+	return t
+}

@@ -154,10 +154,12 @@ func (e *engine) cut(ctx context.Context, next batch.Interval) error {
 		if err := w.CutLocked(ctx); err != nil {
 			return fmt.Errorf("end of interval %d: %w", next.ID-1, err)
 		}
-		w.SetIntervalLocked(next.ID, next.Start)
 	}
 	for _, s := range e.sources {
 		s.markCut()
+	}
+	for _, w := range writers { // after all cuts, since splits of a source share its limit
+		w.SetIntervalLocked(next.ID, next.Start)
 	}
 	for range e.workers {
 		select {

@@ -156,16 +156,20 @@ func (s *sourceRun) onSplit(ctx context.Context, ids map[int32]*splitRun, ev ing
 	w.Lock()
 	w.SetIntervalLocked(e.running.ID, e.running.Start)
 	w.Unlock()
-	sp.writer = w
+	sp.writer, sp.wasRead = w, true
 	s.readers++
 	e.readers.Go(func() {
 		err := s.source.Read(ctx, ev.Split, w)
+		e.cutMu.Lock() // no cut must meet a closed writer
 		s.mu.Lock()
 		s.readers--
+		sp.pos, sp.writer = w.Position(), nil
 		if err == nil {
 			sp.isEnded = true
 		}
 		s.mu.Unlock()
+		e.cutMu.Unlock()
+		w.Close()
 		if err != nil && ctx.Err() == nil {
 			e.fail(fmt.Errorf("read source %s: split %s: %w", s.name, ev.Name, err))
 		}
@@ -204,7 +208,7 @@ func (s *sourceRun) open(ctx context.Context) error {
 		})
 	}
 	for _, sp := range s.byName {
-		if sp.writer == nil { // it is in the journal, and did not come back
+		if !sp.wasRead { // it is in the journal, and did not come back
 			sp.isEnded = true
 		}
 	}
@@ -335,7 +339,7 @@ func (s *sourceRun) acks() []ack {
 	defer s.mu.Unlock()
 	var all []ack
 	for _, sp := range s.splits {
-		if sp.writer != nil {
+		if sp.wasRead {
 			all = append(all, ack{s, sp.sourceID, sp.cutPos.Upto})
 		}
 	}

@@ -21,7 +21,8 @@ type splitRun struct {
 
 	// Below here the source's mutex guards.
 
-	writer  *ingest.BlockWriter // nil for a split that is only replayed
+	writer  *ingest.BlockWriter // nil before and after it is read
+	wasRead bool                // the source announced it in this run
 	pos     ingest.Position     // after the last block sent
 	isEnded bool
 	header  []byte // from the journal, for a writer that starts behind it

@@ -25,7 +25,7 @@ type Journal struct {
 	files  []*journalPart // in order of number; all but the last are never appended to
 	next   uint64         // number of the next file
 	active vfs.File       // the last of files, open for appending, or nil
-	names  []string       // of files that are not durable under their names yet
+	isNew  bool           // some file is not durable under its name yet
 	rolled []vfs.File     // filled, and not synced yet
 	synced place
 	total  int64
@@ -137,7 +137,7 @@ func (j *Journal) create() error {
 	}
 	j.active = f
 	j.files = append(j.files, &journalPart{number: j.next, marks: map[splitKey]int64{}})
-	j.names = append(j.names, j.path(j.next))
+	j.isNew = true
 	j.next++
 	return nil
 }
@@ -152,10 +152,10 @@ func (j *Journal) Sync() error {
 		j.mu.Unlock()
 		return err
 	}
-	rolled, active, hasNames := j.rolled, j.active, len(j.names) > 0
+	rolled, active, isNew := j.rolled, j.active, j.isNew
 	last := j.files[len(j.files)-1]
 	upTo := place{file: last.number, offset: uint64(last.size)}
-	j.rolled, j.names = nil, nil
+	j.rolled, j.isNew = nil, false
 	j.mu.Unlock()
 
 	var errs []error
@@ -165,7 +165,7 @@ func (j *Journal) Sync() error {
 	if active != nil {
 		errs = append(errs, active.Sync())
 	}
-	if hasNames {
+	if isNew {
 		errs = append(errs, j.fs.SyncDir(j.dir))
 	}
 	err := errors.Join(errs...)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/tidemill/tidemill/batch"
@@ -223,6 +224,47 @@ func TestJournalCrashAtEveryOperationLosesNothingThatWasSynced(t *testing.T) {
 			check(mem.Crash(*seedFlag*100+seed), appended, synced)
 		}
 		check(mem, appended, appended)
+	}
+}
+
+func TestJournalTakesEntriesOfSplitsSideBySide(t *testing.T) {
+	const splits, entries = 4, 200
+	mem := vfs.NewMem()
+	l := mustOpen(t, mem, dir, checkpoint.Options{JournalFileBytes: 4 << 10})
+	var appending sync.WaitGroup
+	for s := range splits {
+		appending.Go(func() {
+			for i := range entries {
+				if err := l.Journal().Append(entry(string(rune('a'+s)), i, false)); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	for range 20 {
+		if err := errors.Join(l.Journal().Sync(), l.Journal().Truncate(at(100))); err != nil {
+			t.Error(err)
+		}
+	}
+	appending.Wait()
+	mustClose(t, l)
+	l = mustOpen(t, mem, dir, checkpoint.Options{})
+	defer mustClose(t, l)
+	next := map[string]int64{}
+	err := l.Journal().Replay(at(100), func(e checkpoint.Entry) error {
+		if want := max(100, next[e.Split]); e.From.Pos != want {
+			t.Errorf("split %s: entry at %d, want %d", e.Split, e.From.Pos, want)
+		}
+		next[e.Split] = e.To.Pos
+		return nil
+	})
+	if err != nil || len(next) != splits {
+		t.Errorf("%d splits, %v", len(next), err)
+	}
+	for split, end := range next {
+		if end != 10*entries {
+			t.Errorf("split %s ends at %d", split, end)
+		}
 	}
 }
 

@@ -13,6 +13,19 @@ import (
 	"github.com/tidemill/tidemill/internal/invariants"
 )
 
+// Tags precede the values in the canonical bytes of a key. They are those of operators.AppendKey, which chooses shards by them, and
+// lists and structs besides.
+const (
+	nullTag byte = iota
+	boolTag
+	intTag
+	doubleTag
+	textTag
+	timeTag
+	listTag
+	structTag
+)
+
 // keyKind is the layout of a key column.
 type keyKind uint8
 
@@ -26,6 +39,7 @@ const (
 // keyColumn is a column of keys, taken apart once per batch.
 type keyColumn struct {
 	kind    keyKind
+	tag     byte
 	arr     arrow.Array
 	nulls   bool
 	ints    []int64
@@ -46,14 +60,14 @@ func (r *keyReader) read(rows arrow.RecordBatch, keys []int) {
 	for _, k := range keys {
 		c := keyColumn{kind: keyOther, arr: rows.Column(k), nulls: rows.Column(k).NullN() > 0}
 		switch arr := c.arr.(type) {
-		case *array.Int64, *array.Timestamp:
-			c.kind, c.ints = keyInts, batch.Int64s(arr)
+		case *array.Int64:
+			c.kind, c.tag, c.ints = keyInts, intTag, arr.Int64Values()
+		case *array.Timestamp:
+			c.kind, c.tag, c.ints = keyInts, timeTag, batch.Int64s(arr)
 		case *array.Float64:
-			c.kind, c.floats = keyFloats, arr.Float64Values()
+			c.kind, c.tag, c.floats = keyFloats, doubleTag, arr.Float64Values()
 		case *array.String:
-			if arr.Len() > 0 {
-				c.kind, c.offsets, c.text = keyText, arr.ValueOffsets(), arr.ValueBytes()
-			}
+			c.kind, c.tag, c.offsets, c.text = keyText, textTag, arr.ValueOffsets(), arr.ValueBytes()
 		}
 		r.columns = append(r.columns, c)
 	}
@@ -65,19 +79,19 @@ func (r *keyReader) keyOf(row int) []byte {
 	for i := range r.columns {
 		c := &r.columns[i]
 		if c.nulls && c.arr.IsNull(row) {
-			r.key = append(r.key, 0)
+			r.key = append(r.key, nullTag)
 			continue
 		}
 		switch c.kind {
 		case keyInts:
-			r.key = append(r.key, 1)
+			r.key = append(r.key, c.tag)
 			r.key = binary.LittleEndian.AppendUint64(r.key, uint64(c.ints[row]))
 		case keyFloats:
-			r.key = append(r.key, 1)
+			r.key = append(r.key, c.tag)
 			r.key = binary.LittleEndian.AppendUint64(r.key, canonicalBits(c.floats[row]))
 		case keyText:
 			from, to := c.offsets[row]-c.offsets[0], c.offsets[row+1]-c.offsets[0]
-			r.key = append(r.key, 1)
+			r.key = append(r.key, c.tag)
 			r.key = binary.LittleEndian.AppendUint32(r.key, uint32(to-from))
 			r.key = append(r.key, c.text[from:to]...)
 		default:
@@ -101,33 +115,33 @@ func canonicalBits(v float64) uint64 {
 // appendKey appends the canonical bytes of any value.
 func appendKey(dst []byte, arr arrow.Array, i int) []byte {
 	if arr.IsNull(i) {
-		return append(dst, 0)
+		return append(dst, nullTag)
 	}
-	dst = append(dst, 1)
 	switch a := arr.(type) {
 	case *array.Int64:
-		return binary.LittleEndian.AppendUint64(dst, uint64(a.Value(i)))
+		return binary.LittleEndian.AppendUint64(append(dst, intTag), uint64(a.Value(i)))
 	case *array.Timestamp:
-		return binary.LittleEndian.AppendUint64(dst, uint64(a.Value(i)))
+		return binary.LittleEndian.AppendUint64(append(dst, timeTag), uint64(a.Value(i)))
 	case *array.Float64:
-		return binary.LittleEndian.AppendUint64(dst, canonicalBits(a.Value(i)))
+		return binary.LittleEndian.AppendUint64(append(dst, doubleTag), canonicalBits(a.Value(i)))
 	case *array.Boolean:
 		if a.Value(i) {
-			return append(dst, 1)
+			return append(dst, boolTag, 1)
 		}
-		return append(dst, 0)
+		return append(dst, boolTag, 0)
 	case *array.String:
 		s := a.Value(i)
-		dst = binary.LittleEndian.AppendUint32(dst, uint32(len(s)))
+		dst = binary.LittleEndian.AppendUint32(append(dst, textTag), uint32(len(s)))
 		return append(dst, s...)
 	case *array.List:
 		from, to := a.ValueOffsets(i)
-		dst = binary.LittleEndian.AppendUint32(dst, uint32(to-from))
+		dst = binary.LittleEndian.AppendUint32(append(dst, listTag), uint32(to-from))
 		for j := from; j < to; j++ {
 			dst = appendKey(dst, a.ListValues(), int(j))
 		}
 		return dst
 	case *array.Struct:
+		dst = append(dst, structTag)
 		for f := range a.NumField() {
 			dst = appendKey(dst, a.Field(f), i)
 		}

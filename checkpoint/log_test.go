@@ -1,7 +1,9 @@
 package checkpoint_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"os"
@@ -10,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/ipc"
 
 	"github.com/tidemill/tidemill/batch"
 	"github.com/tidemill/tidemill/checkpoint"
@@ -219,6 +222,36 @@ func TestRestoreReturnsErrorsOfTheCallerUnchanged(t *testing.T) {
 	decide(t, l)
 	if err := l.Restore(t.Context(), "a", func(int, arrow.RecordBatch) error { return io.ErrClosedPipe }); err != io.ErrClosedPipe {
 		t.Error(err)
+	}
+}
+
+// TestAnImageIsAnArrowStream does what FORMAT.md shows in Python.
+func TestAnImageIsAnArrowStream(t *testing.T) {
+	mem := vfs.NewMem()
+	l := mustOpen(t, mem, dir, checkpoint.Options{Compression: checkpoint.Uncompressed})
+	mustSave(t, l, words("t"), true, "x 1 1 1\ny null 2 2\n", "")
+	decide(t, l)
+	mustClose(t, l)
+	file := readFile(t, mem, filepath.Join(dir, "state-0000000001.seg"))
+	var stream []byte
+	for rest := file[24:]; len(rest) > 0; {
+		n := binary.LittleEndian.Uint32(rest)
+		if rest[4] == 'Y' || rest[4] == 'U' {
+			stream = append(stream, rest[24:24+n]...)
+		}
+		rest = rest[24+n:]
+	}
+	r, err := ipc.NewReader(bytes.NewReader(stream))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Release()
+	var got string
+	for r.Next() {
+		got += batch.Format(batch.Batch{Rows: r.RecordBatch()})
+	}
+	if want := "x 1 1 1.0\ny null 2 2.0\n"; got != want || r.Err() != nil {
+		t.Errorf("got:\n%s\nwant:\n%s\n%v", got, want, r.Err())
 	}
 }
 

@@ -15,8 +15,8 @@ func filePrefix(spec Spec) string {
 	return escapeName(spec.Name) + "-" + escapeName(spec.Job[:min(jobChars, len(spec.Job))]) + "-"
 }
 
-// escapeName writes what is not a letter of ASCII, a digit or a later underscore as %XX, so that no name of a sink leaves the directory, looks
-// hidden or meets another one.
+// escapeName writes what is not a letter of ASCII, a digit or a later underscore as %XX, so that no name of a sink leaves the
+// directory, looks hidden or meets another one.
 func escapeName(name string) string {
 	var b strings.Builder
 	for i := range len(name) {

@@ -94,7 +94,7 @@ type csvField struct {
 	column *columnWriter // nil if the field is not used
 }
 
-// csvDecoder reads records without doubled quotes and other oddities in one pass, the others field by field.
+// csvDecoder reads records in one pass, and those with doubled quotes or a fault field by field.
 type csvDecoder struct {
 	*recordDecoder
 	format   csvFormat

@@ -28,7 +28,7 @@ type openFile struct {
 	closer       func()
 }
 
-// openPlain opens a file and reads its first bytes to see whether it is compressed. One that is empty has no compression, also
+// openData opens a file and reads its first bytes to see whether it is compressed. One that is empty has no compression, also
 // if it is called so.
 func openData(path string) (*openFile, error) {
 	f, err := os.Open(path)

@@ -100,7 +100,8 @@ func (r *follower) resume(ctx context.Context) error {
 	case isThere && info.Size() >= start.Upto.Pos && (isFresh || current.isAt(path, info)):
 		return r.open(path, start)
 	case isThere && current.inode != 0 && current.inode == inodeOf(info): // truncated, or written anew
-		return r.switchTo(ctx, path)
+		_, err := r.switchTo(ctx, path)
+		return err
 	}
 	if rotated := findRotated(path, current); len(rotated) > 0 {
 		r.later = rotated[1:]
@@ -175,7 +176,7 @@ func (r *follower) Read(p []byte) (int, error) {
 func (r *follower) readOn(ctx context.Context) (hasMore bool, err error) {
 	if r.file != nil {
 		if id, err := identify(r.file, r.tag.current.size); err != nil || id != r.tag.current {
-			return true, r.switchTo(ctx, r.split.path) // truncated and written anew
+			return r.switchTo(ctx, r.split.path) // truncated and written anew
 		}
 		n, err := readInto(ctx, r, r.w)
 		if err != nil {
@@ -189,7 +190,7 @@ func (r *follower) readOn(ctx context.Context) (hasMore bool, err error) {
 	if len(r.later) > 0 {
 		next := r.later[0]
 		r.later = r.later[1:]
-		return true, r.switchTo(ctx, next)
+		return r.switchTo(ctx, next)
 	}
 	info, err := os.Stat(r.split.path)
 	if errors.Is(err, fs.ErrNotExist) { // renamed; another will come
@@ -199,7 +200,7 @@ func (r *follower) readOn(ctx context.Context) (hasMore bool, err error) {
 		return false, err
 	}
 	if r.file == nil {
-		return true, r.switchTo(ctx, r.split.path)
+		return r.switchTo(ctx, r.split.path)
 	}
 	own, err := r.file.Stat()
 	switch {
@@ -208,24 +209,25 @@ func (r *follower) readOn(ctx context.Context) (hasMore bool, err error) {
 	case os.SameFile(info, own):
 		r.isReplaced = false
 		if own.Size() < r.pos {
-			return true, r.switchTo(ctx, r.split.path)
+			return r.switchTo(ctx, r.split.path)
 		}
 		return false, nil
 	case !r.isReplaced:
 		r.isReplaced = true
 		return false, nil
 	}
-	return true, r.switchTo(ctx, r.split.path)
+	return r.switchTo(ctx, r.split.path)
 }
 
-// switchTo leaves the file for another, or for what it has become, from the start. What came last is a whole record.
-func (r *follower) switchTo(ctx context.Context, path string) error {
+// switchTo leaves the file for another, or for what it has become, from the start. What came last is a whole record. It returns
+// false if there is no such file at the moment: it was renamed again.
+func (r *follower) switchTo(ctx context.Context, path string) (switched bool, err error) {
 	next, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) && r.file != nil { // renamed again in this moment
-		return nil
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	info, err := next.Stat()
 	if err == nil {
@@ -233,14 +235,14 @@ func (r *follower) switchTo(ctx context.Context, path string) error {
 	}
 	if err != nil {
 		next.Close()
-		return err
+		return false, err
 	}
 	r.close()
 	r.file, r.pos, r.isReplaced = next, 0, false
 	r.tag.generation++
 	r.tag.current = fileID{inode: inodeOf(info)}
 	r.publish(info)
-	return r.w.Rotate(ctx, r.tag.String())
+	return true, r.w.Rotate(ctx, r.tag.String())
 }
 
 // leave remembers the file that is left for the one given.

@@ -7,11 +7,14 @@ import (
 	"strings"
 )
 
-// formatOptions has the options of each format, in the order of the reference page.
-var formatOptions = []struct {
+// formatSpec is what a format is called and which options it takes.
+type formatSpec struct {
 	name    string
 	options []string
-}{
+}
+
+// formatSpecs are in the order of the reference page.
+var formatSpecs = []formatSpec{
 	{name: "TEXT"},
 	{name: "CSV", options: []string{"header", "delimiter", "null"}},
 	{name: "JSON"},
@@ -20,7 +23,7 @@ var formatOptions = []struct {
 // FormatOptions returns the names of the options that a format takes, and nil for a format that does not exist. The result is
 // shared and must not be changed.
 func FormatOptions(name string) []string {
-	for _, f := range formatOptions {
+	for _, f := range formatSpecs {
 		if strings.EqualFold(f.name, name) {
 			return f.options
 		}
@@ -33,21 +36,15 @@ func FormatOptions(name string) []string {
 // CSV takes `header` (true or false, default false: the first record of a split has the names of its columns), `delimiter` (one
 // ASCII character or \t, default a comma) and `null` (the unquoted text that means NULL, default the empty text).
 func NewFormat(name string, options map[string]string) (Format, error) {
-	known := slices.IndexFunc(formatOptions, func(f struct {
-		name    string
-		options []string
-	},
-	) bool {
-		return strings.EqualFold(f.name, name)
-	})
+	known := slices.IndexFunc(formatSpecs, func(f formatSpec) bool { return strings.EqualFold(f.name, name) })
 	if known < 0 {
 		var names []string
-		for _, f := range formatOptions {
+		for _, f := range formatSpecs {
 			names = append(names, f.name)
 		}
 		return nil, fmt.Errorf("format %q is unknown: %s", name, suggest(strings.ToUpper(name), names))
 	}
-	f := formatOptions[known]
+	f := formatSpecs[known]
 	var faults []error
 	for _, option := range sortedKeys(options) {
 		if slices.Contains(f.options, option) {

@@ -51,7 +51,7 @@ func (c *inferredColumn) misfitAllBut(kind valueKind) {
 	}
 }
 
-// fields returns the columns with the narrowest types that fit.
+// inferredFields returns the columns with the narrowest types that fit.
 func inferredFields(columns []inferredColumn) []arrow.Field {
 	var fields []arrow.Field
 	for _, c := range columns {

@@ -64,13 +64,20 @@ func (d *jsonDecoder) readValue(op fieldOp, c *columnWriter, row, p int) int {
 	buf := d.buf
 	switch op {
 	case opText:
-		if buf[p] != '"' {
-			return c.readNull(buf, row, p)
+		if buf[p] == '"' {
+			if end := c.readString(buf, row, p+1); end > 0 {
+				return end
+			}
+			return d.readEscaped(c, row, p+1)
 		}
-		if end := c.readString(buf, row, p+1); end > 0 {
+		if end := c.readNull(buf, row, p); end > 0 {
 			return end
 		}
-		return d.readEscaped(c, row, p+1)
+		end := d.scan.skipValue(p, 1)
+		if end > 0 {
+			c.setText(row, buf[p:end])
+		}
+		return end
 	case opBigInt:
 		v, end := scanInt(buf, p)
 		if end == 0 {

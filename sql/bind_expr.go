@@ -186,14 +186,8 @@ func (e *exprBinder) call(n *call) *expr.Spec {
 	switch n.fn {
 	case "||":
 		return e.make(n.at, "concat", args...)
-	case "negative":
-		if len(args) == 1 {
-			return e.make(n.at, "-", args...)
-		}
 	case "between":
-		if len(args) == 3 {
-			return e.make(n.at, "and", e.make(n.at, ">=", args[0], args[1]), e.make(n.at, "<=", args[0], args[2]))
-		}
+		return e.make(n.at, "and", e.make(n.at, ">=", args[0], args[1]), e.make(n.at, "<=", args[0], args[2]))
 	case "is true", "is false":
 		if id := args[0].Type.ID(); id != arrow.BOOL && id != arrow.NULL {
 			e.faults.add(n.at, "%s takes a BOOLEAN, got %s", asciiUpper(n.fn), typeName(args[0].Type))
@@ -306,7 +300,12 @@ func (b *binder) find(r *relation, n *name, f *faults) int {
 		f.add(n.at, "unknown table %q before the dot of %s", n.parts[0], textOf(n))
 		return -1
 	}
-	f.unknownColumn(n.at, n.parts[len(n.parts)-1], names)
+	last := n.parts[len(n.parts)-1]
+	if asciiLower(last) == arrivalTime {
+		f.add(n.at, "unknown column %q: only sources have it: name it in the SELECT list of the query that reads the source", last)
+		return -1
+	}
+	f.unknownColumn(n.at, last, names)
 	return -1
 }
 

@@ -84,44 +84,47 @@ func (a *aggregation) name(e *exprBinder, n *name) *expr.Spec {
 
 // isWindow says whether n is the window that GROUP BY has: window, window(…) as there, or an alias of that.
 func (a *aggregation) isWindow(n node) bool {
-	if a.spec.Window == nil {
-		return false
-	}
 	switch n := n.(type) {
 	case *call:
-		return n.fn == "window" && textOf(n) == a.windowText
+		return a.spec.Window != nil && n.fn == "window" && textOf(n) == a.windowText
 	case *name:
-		if len(n.parts) != 1 || a.b.quietColumn(a.in, n) != nil {
-			return false
-		}
-		if asciiLower(n.parts[0]) == "window" {
-			return true
-		}
-		it := a.aliased(n)
-		if it == nil {
-			return false
-		}
-		c, ok := it.expr.(*call)
-		return ok && c.fn == "window" && textOf(c) == a.windowText
+		return len(n.parts) == 1 && a.isWindowName(n.parts[0]) && a.b.quietColumn(a.in, n) == nil
 	}
 	return false
 }
 
-// windowField returns the index of the window's column that n is, -1 if it is none.
+// isWindowName says whether s is window, or the alias of window(…).
+func (a *aggregation) isWindowName(s string) bool {
+	if a.spec.Window == nil || asciiLower(s) == "window" {
+		return a.spec.Window != nil
+	}
+	it := a.aliased(&name{parts: []string{s}})
+	if it == nil {
+		return false
+	}
+	c, ok := it.expr.(*call)
+	return ok && a.isWindow(c)
+}
+
+// windowField returns the index of the window's column that n is, -1 if it is none. The window of GROUP BY goes before columns of
+// the same name, which a window below may have left.
 func (a *aggregation) windowField(n node) int {
-	of, part := node(nil), ""
+	part := ""
 	switch n := n.(type) {
 	case *field:
-		of, part = n.of, n.name
-	case *name:
-		if len(n.parts) == 2 {
-			of, part = &name{base: n.base, parts: n.parts[:1]}, n.parts[1]
-		} else if before, after, dotted := strings.Cut(n.parts[0], "."); dotted && a.b.quietColumn(a.in, n) == nil {
-			of, part = &name{base: n.base, parts: []string{before}}, after // ORDER BY `window.end`
+		if a.isWindow(n.of) {
+			part = n.name
 		}
-	}
-	if of == nil || !a.isWindow(of) {
-		return -1
+	case *name:
+		window, field := n.parts[0], ""
+		if len(n.parts) == 2 {
+			field = n.parts[1]
+		} else {
+			window, field, _ = strings.Cut(window, ".") // ORDER BY `window.end`
+		}
+		if a.isWindowName(window) {
+			part = field
+		}
 	}
 	switch asciiLower(part) {
 	case "start":

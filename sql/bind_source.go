@@ -183,7 +183,7 @@ func (b *binder) watermark(def *SourceDef, spec *operators.ScanSpec, fields []ar
 
 // watermarkDelay returns the interval of c - INTERVAL '…', and 0 for c alone.
 func watermarkDelay(n node, column string) (delay time.Duration, ok bool) {
-	if c, isCall := n.(*call); isCall && c.fn == "-" {
+	if c, isCall := n.(*call); isCall && c.fn == "-" && len(c.args) == 2 {
 		if delay, ok = isInterval(c.args[1]); !ok {
 			return 0, false
 		}

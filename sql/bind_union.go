@@ -72,8 +72,8 @@ func (b *binder) unionMode(q *query, parts []*relation) (mode operators.Mode, ag
 			continue
 		}
 		if p.mode == operators.Complete || mode == operators.Complete {
-			b.fault(q.terms[i].place(), "UNION ALL: a %s result can't be joined to a %s one, because complete gives all its groups again "+
-				"and again: use mode update", p.mode, mode)
+			b.fault(q.terms[i].place(), "UNION ALL: a result of mode %s can't be joined to one of mode %s, because complete gives all its groups "+
+				"again and again: use mode update", p.mode, mode)
 			return mode, aggregated, false
 		}
 		mode = operators.Update
@@ -144,25 +144,4 @@ func columnsOf(schema *arrow.Schema, fields []arrow.Field) *operators.ProjectSpe
 		spec.Exprs, spec.Names = append(spec.Exprs, e), append(spec.Names, f.Name)
 	}
 	return spec
-}
-
-// ordered binds ORDER BY and LIMIT over a union or a query in brackets: terms see the columns of the result.
-func (b *binder) ordered(r *relation, q *query) *relation {
-	if r == nil {
-		return nil
-	}
-	if len(q.orderBy) == 0 && q.limit < 0 {
-		return r
-	}
-	var outs []output
-	for i, c := range r.columns {
-		if !c.hidden {
-			outs = append(outs, output{spec: expr.Column(b.schema(r), i), name: c.name})
-		}
-	}
-	sorted, ok := b.sort(r, q, outs, b.overRelation(r, "ORDER BY"))
-	if !ok {
-		return nil
-	}
-	return sorted
 }

@@ -15,6 +15,7 @@ func FuzzParse(f *testing.F) {
 		"CREATE SINK k INTO \"file:y\" WITH (mode = 'update') AS SELECT CASE x WHEN 1 THEN 'it''s' ELSE r'\\d' END FROM t HAVING count(*) > 1",
 		"SELECT - -1 + -9223372036854775808 - (-2.5e-3D) * 3L % 4 DIV 5 || 'a\\n\\u00e4' <=> NULL AND NOT a NOT IN (1, 2) OR ! b IS NOT TRUE FROM `t``x`",
 		"SELECT window, end, user, timestamp, TIMESTAMP '2026-01-01 00:00:00', INTERVAL -5 MINUTES 3 SECONDS, window(t, '1 day').start FROM s -- c\n/* d */ WHERE a BETWEEN 1 AND 2 AND b NOT LIKE 'x%'",
+		"SELECT negative(1), - (x), div(a, b), mod(a, b) FROM s WHERE is_null IS NOT NULL ORDER BY a IS FALSE",
 	} {
 		f.Add(s)
 	}

@@ -53,7 +53,7 @@ func TestBindItems(t *testing.T) {
 		{"text behind a projection", projection, "n FROM x", "line 1, column 3: expected a comma or the end, found \"FROM\""},
 		{"aggregates", aggregate, "count(*) AS n, sum(x) AS s, max(word)", "[count(*) AS n sum(x) AS s max(word) AS max(word)]"},
 		{"an aggregate of an expression", aggregate, "avg(n * 2) AS a", "[avg(n * 2) AS a]"},
-		{"an item that is no aggregate", aggregate, "sum(x) / 2", "line 1, column 8: expected an aggregate, such as count(*) or sum(x): compute with results of aggregates in a projection behind them"},
+		{"an item that is no aggregate", aggregate, "sum(x) / 2", "line 1, column 1: expected an aggregate, such as count(*) or sum(x): compute with results of aggregates in a projection behind them"},
 		{"aggregates of one name", aggregate, "sum(x) AS a, sum(n) AS a", "line 1, column 14: the result has two columns \"a\": name one of them otherwise, with AS"},
 		{"all faults at once", aggregate, "sum(word), sum(m)", "line 1, column 1: function sum takes (BIGINT) or (DOUBLE), got (TEXT)\nline 1, column 16: unknown column \"m\": there are word, n, x, window.end"},
 		{"an expression", expression, "n > 1 AND word LIKE 'a%'", "n > 1 AND word LIKE 'a%' BOOLEAN"},
@@ -89,7 +89,7 @@ func TestModes(t *testing.T) {
 			"SELECT max(n) FROM (SELECT count(*) AS n, window.end AS e FROM bids GROUP BY window(ts, '1 second')) GROUP BY e", "update"},
 		{"a union with an update is one", "", "SELECT k FROM plain UNION ALL SELECT count(*) FROM plain", "update"},
 		{"a union with complete is none", "complete", "SELECT k FROM plain UNION ALL SELECT count(*) FROM plain",
-			"a complete result can't be joined to a append one"},
+			"a result of mode complete can't be joined to one of mode append"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			var mode *operators.Mode

@@ -217,7 +217,7 @@ func (p *parser) negative(at Pos, n node) node {
 			return p.literal(at, -v)
 		}
 	}
-	return p.newCall(at, "negative", n)
+	return p.newCall(at, "-", n)
 }
 
 // isOperand says whether the n-th token from here shows that the word before it is a name.

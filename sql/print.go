@@ -258,7 +258,7 @@ func (n *call) print(b *printer) {
 		return
 	}
 	switch n.fn {
-	case "negative":
+	case "-": // of one argument
 		b.add("(- ")
 		n.args[0].print(b)
 		b.add(")")
@@ -283,10 +283,10 @@ func (n *call) print(b *printer) {
 
 // printPredicate writes IS …, IN, LIKE and BETWEEN, with NOT where that belongs, and nothing for other calls.
 func (n *call) printPredicate(b *printer, not string) bool {
-	if first, rest := n.fn, len(n.args)-1; first != "between" && first != "in" && first != "like" || rest < 1 {
-		if !strings.HasPrefix(first, "is ") {
-			return false
-		}
+	switch n.fn {
+	case "is null", "is true", "is false", "between", "in", "like":
+	default:
+		return false
 	}
 	b.add("(")
 	n.args[0].print(b)

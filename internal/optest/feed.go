@@ -282,17 +282,17 @@ func (r *run) restore(op operators.Stateful, stats operators.StateStats) error {
 	if mode == changesSkipped && !isSecond {
 		return nil
 	}
-	if err := r.store.snapshot(ctx, op, mode == fullEach); err != nil {
+	if err := r.state.Save(ctx, op, mode == fullEach); err != nil {
 		return fmt.Errorf("snapshot: %w", err)
 	}
 	if mode == changesTwo && !isSecond {
 		return nil
 	}
-	full := &store{}
-	if err := full.snapshot(ctx, op, true); err != nil {
+	full := &State{}
+	if err := full.Save(ctx, op, true); err != nil {
 		return fmt.Errorf("snapshot: %w", err)
 	}
-	if got, want := r.store.text(), full.text(); got != want {
+	if got, want := r.state.text(), full.text(); got != want {
 		r.faultf("changes do not add up to the full snapshot (-full +changes)\n%s", diff(want, got))
 	}
 	r.retired += stats.Retired
@@ -301,7 +301,7 @@ func (r *run) restore(op operators.Stateful, stats operators.StateStats) error {
 		return err
 	}
 	next := r.op.(operators.Stateful)
-	if err := r.store.restore(ctx, next, mode == changesEach); err != nil {
+	if err := r.state.Load(ctx, next, mode == changesEach); err != nil {
 		return err
 	}
 	if _, skipped := r.c.Skip[AxisLedger]; skipped {

@@ -19,7 +19,7 @@ type counter struct {
 	fault fault
 
 	shards  [operators.NumShards]map[string]int64
-	dirty   map[string]bool
+	dirty   [operators.NumShards]map[string]bool
 	own     *counterPartial
 	retired int64
 }
@@ -37,10 +37,10 @@ var (
 
 func newCounter(f fault) func(operators.Env) (operators.Operator, error) {
 	return func(env operators.Env) (operators.Operator, error) {
-		c := &counter{env: env, fault: f, dirty: map[string]bool{}}
+		c := &counter{env: env, fault: f}
 		c.own = c.NewPartial().(*counterPartial)
 		for i := range c.shards {
-			c.shards[i] = map[string]int64{}
+			c.shards[i], c.dirty[i] = map[string]int64{}, map[string]bool{}
 		}
 		return c, nil
 	}
@@ -94,7 +94,7 @@ func (c *counter) Absorb(_ context.Context, shard int, p operators.Partial) erro
 		if len(word) == shard {
 			c.shards[shard][word] += n
 			if shard != 1 || c.fault != "forgets a change" {
-				c.dirty[word] = true
+				c.dirty[shard][word] = true
 			}
 		}
 	}
@@ -113,12 +113,12 @@ func (c *counter) EndInterval(ctx context.Context, in []batch.Time, emit batch.E
 	}
 	frame := batch.NewFrame(c.env.Mem, counterState)
 	defer frame.Release()
-	for _, words := range c.shards {
+	for shard, words := range c.shards {
 		for _, word := range slices.Sorted(maps.Keys(words)) {
 			frame.Columns[0].AppendString(word)
 			frame.Columns[1].AppendInt64(words[word])
 			c.retired += words[word]
-			c.dirty[word] = c.fault != "keeps deleted keys"
+			c.dirty[shard][word] = c.fault != "keeps deleted keys"
 			delete(words, word)
 		}
 	}
@@ -144,13 +144,13 @@ func (c *counter) Snapshot(
 		upserts.Reset(0)
 		deleted.Reset(0)
 		for word, n := range words {
-			if full || c.dirty[word] {
+			if full || c.dirty[shard][word] {
 				upserts.Columns[0].AppendString(word)
 				upserts.Columns[1].AppendInt64(n)
 			}
 		}
-		for word, isDirty := range c.dirty {
-			if _, ok := words[word]; !full && isDirty && !ok && len(word) == shard {
+		for word, isDirty := range c.dirty[shard] {
+			if _, ok := words[word]; !full && isDirty && !ok {
 				deleted.Columns[0].AppendString(word)
 			}
 		}
@@ -159,8 +159,8 @@ func (c *counter) Snapshot(
 		if err := put("counter/words", shard, upserts.Rows(), deleted.Rows()); err != nil {
 			return err
 		}
+		clear(c.dirty[shard])
 	}
-	clear(c.dirty)
 	return nil
 }
 

@@ -37,7 +37,7 @@ type run struct {
 	partial  int // that gets the next batch
 	out      batch.Time
 	faults   []error // of callbacks, the first is reported
-	store    store
+	state    State
 	interval int
 
 	// Watermarks as the engine computes them.

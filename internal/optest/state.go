@@ -34,8 +34,9 @@ func (m snapshotMode) String() string {
 	}[m]
 }
 
-// store keeps the state of an operator as the checkpoint does: rows by table, shard and key, the last one wins.
-type store struct {
+// State keeps the state of an operator as the checkpoint does: rows by table, shard and key, the last one wins. The zero value is
+// empty. It is used by one goroutine at a time.
+type State struct {
 	tables []operators.StateTable
 	rows   map[place]map[string]arrow.RecordBatch // by the key's text, of one row each
 }
@@ -45,8 +46,8 @@ type place struct {
 	shard int
 }
 
-// snapshot calls Snapshot and applies it. A full one replaces everything.
-func (s *store) snapshot(ctx context.Context, op operators.Stateful, full bool) error {
+// Save calls Snapshot and applies it. A full one replaces everything.
+func (s *State) Save(ctx context.Context, op operators.Stateful, full bool) error {
 	tables := op.StateTables()
 	if s.tables != nil && !sameTables(s.tables, tables) {
 		return errors.New("StateTables changed")
@@ -86,7 +87,7 @@ func (s *store) snapshot(ctx context.Context, op operators.Stateful, full bool) 
 	})
 }
 
-func (s *store) upsert(at place, keys []int, rows arrow.RecordBatch) error {
+func (s *State) upsert(at place, keys []int, rows arrow.RecordBatch) error {
 	seen := map[string]bool{}
 	for r := range rows.NumRows() {
 		one, err := copyRows(rows, r, r+1)
@@ -103,8 +104,9 @@ func (s *store) upsert(at place, keys []int, rows arrow.RecordBatch) error {
 	return nil
 }
 
-// restore gives the state to a new operator, and checks that a full Snapshot of it is the same state.
-func (s *store) restore(ctx context.Context, op operators.Stateful, rowByRow bool) error {
+// Load gives the state to a new operator, in one call per table and shard or in one per row, and checks that a full Snapshot
+// of it is the same state.
+func (s *State) Load(ctx context.Context, op operators.Stateful, rowByRow bool) error {
 	for at, rows := range s.rows {
 		var keys []string
 		for key := range rows {
@@ -132,8 +134,8 @@ func (s *store) restore(ctx context.Context, op operators.Stateful, rowByRow boo
 			}
 		}
 	}
-	again := &store{tables: s.tables}
-	if err := again.snapshot(ctx, op, true); err != nil {
+	again := &State{tables: s.tables}
+	if err := again.Save(ctx, op, true); err != nil {
 		return err
 	}
 	if got, want := again.text(), s.text(); got != want {
@@ -142,8 +144,8 @@ func (s *store) restore(ctx context.Context, op operators.Stateful, rowByRow boo
 	return nil
 }
 
-// text returns the rows of the store in a fixed order.
-func (s *store) text() string {
+// text returns the rows of the state in a fixed order.
+func (s *State) text() string {
 	var lines []string
 	for at, rows := range s.rows {
 		for _, row := range rows {

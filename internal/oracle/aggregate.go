@@ -38,6 +38,7 @@ func aggregate(spec *operators.AggregateSpec, in []row, counts *Counts) ([]row, 
 	if spec.Window == nil && len(spec.Keys) == 0 {
 		find([2]batch.Time{}, nil)
 	}
+	spec = simplified(spec)
 	for _, r := range in {
 		keys, args, err := keysAndArgs(spec, r)
 		if errors.Is(err, errBad) {
@@ -81,7 +82,6 @@ func aggregate(spec *operators.AggregateSpec, in []row, counts *Counts) ([]row, 
 		values, err := g.result(spec, counts)
 		if errors.Is(err, errBad) {
 			counts.Bad++
-			counts.Overflows++
 			continue
 		}
 		if err != nil {
@@ -90,6 +90,18 @@ func aggregate(spec *operators.AggregateSpec, in []row, counts *Counts) ([]row, 
 		out = append(out, row{values, batch.MinTime})
 	}
 	return out, nil
+}
+
+func simplified(spec *operators.AggregateSpec) *operators.AggregateSpec {
+	s := *spec
+	s.Keys = simplifyAll(s.Keys)
+	s.Aggs = slices.Clone(s.Aggs)
+	for i := range s.Aggs {
+		if s.Aggs[i].Arg != nil {
+			s.Aggs[i].Arg = simplify(s.Aggs[i].Arg)
+		}
+	}
+	return &s
 }
 
 func keysAndArgs(spec *operators.AggregateSpec, r row) (keys, args []any, err error) {
@@ -178,10 +190,13 @@ func aggregateOf(spec operators.AggSpec, values []any, counts *Counts) (any, err
 			}
 			return total, nil
 		}
-		total := new(big.Int)
+		total, magnitude := new(big.Int), new(big.Int)
 		for _, v := range values {
-			total.Add(total, big.NewInt(v.(int64)))
+			x := big.NewInt(v.(int64))
+			total.Add(total, x)
+			magnitude.Add(magnitude, x.Abs(x))
 		}
+		counts.Overflows = counts.Overflows || spec.Func == "sum" && !magnitude.IsInt64()
 		if spec.Func == "avg" {
 			mean, _ := new(big.Rat).SetFrac(total, big.NewInt(int64(len(values)))).Float64()
 			return mean, nil

@@ -14,7 +14,7 @@ import (
 
 // functions compute a value of arguments that are not NULL.
 var functions = map[string]func(args []any) (any, error){
-	"upper":      text1(strings.ToUpper),
+	"upper":      text1(func(s string) string { return strings.ReplaceAll(strings.ToUpper(s), "ß", "SS") }),
 	"lower":      text1(strings.ToLower),
 	"trim":       text1(func(s string) string { return strings.Trim(s, " ") }),
 	"ltrim":      text1(func(s string) string { return strings.TrimLeft(s, " ") }),

@@ -29,8 +29,8 @@ type Counts struct {
 	Late int
 	// Filtered rows did not pass a filter, or are in no window since windows have gaps.
 	Filtered int
-	// Overflows are the groups whose sum does not fit, which are among Bad.
-	Overflows int
+	// Overflows says that a sum of BIGINTs does not fit, which makes a bad row, or that it may not fit with a part of the rows.
+	Overflows bool
 	// Fragile says that a sum of DOUBLEs cancels so far, or passes so large values, that rounding shows in its first digits.
 	Fragile bool
 }
@@ -93,11 +93,12 @@ func Run(plan *operators.Plan, inputs map[string][]Split) (outputs map[string][]
 
 func scan(spec *operators.ScanSpec, splits []Split, counts *Counts) ([]row, error) {
 	var out []row
+	exprs := simplifyAll(spec.Computed)
 	for _, split := range splits {
 		largest := batch.MinTime
 		for i, values := range split.Rows {
 			values = slices.Clone(values)
-			computed, err := evalAll(spec.Computed, values)
+			computed, err := evalAll(exprs, values)
 			if errors.Is(err, errBad) {
 				counts.Bad++
 				continue
@@ -126,8 +127,9 @@ func scan(spec *operators.ScanSpec, splits []Split, counts *Counts) ([]row, erro
 
 func filter(spec *operators.FilterSpec, in []row, counts *Counts) ([]row, error) {
 	var out []row
+	predicate := simplify(spec.Predicate)
 	for _, r := range in {
-		passes, err := isTrue(spec.Predicate, r.values)
+		passes, err := isTrue(predicate, r.values)
 		switch {
 		case errors.Is(err, errBad):
 			counts.Bad++
@@ -144,6 +146,7 @@ func filter(spec *operators.FilterSpec, in []row, counts *Counts) ([]row, error)
 
 func project(exprs []*expr.Spec, in []row, counts *Counts) ([]row, error) {
 	var out []row
+	exprs = simplifyAll(exprs)
 	for _, r := range in {
 		values, err := evalAll(exprs, r.values)
 		switch {
@@ -160,8 +163,9 @@ func project(exprs []*expr.Spec, in []row, counts *Counts) ([]row, error) {
 
 func explode(spec *operators.ExplodeSpec, in []row, counts *Counts) ([]row, error) {
 	var out []row
+	listExpr := simplify(spec.List)
 	for _, r := range in {
-		list, err := eval(spec.List, r.values)
+		list, err := eval(listExpr, r.values)
 		if errors.Is(err, errBad) {
 			counts.Bad++
 			continue
@@ -192,17 +196,13 @@ func sortRows(spec *operators.SortSpec, in []row, counts *Counts) ([]row, error)
 	if spec.Limit == 0 {
 		return nil, nil // nothing is computed
 	}
+	var by []*expr.Spec
+	for _, k := range spec.By {
+		by = append(by, simplify(k.Expr))
+	}
 	var rows []keyed
 	for _, r := range in {
-		k := keyed{row: r}
-		var err error
-		for _, by := range spec.By {
-			var v any
-			if v, err = eval(by.Expr, r.values); err != nil {
-				break
-			}
-			k.keys = append(k.keys, v)
-		}
+		keys, err := evalAll(by, r.values)
 		if errors.Is(err, errBad) {
 			counts.Bad++
 			continue
@@ -210,7 +210,7 @@ func sortRows(spec *operators.SortSpec, in []row, counts *Counts) ([]row, error)
 		if err != nil {
 			return nil, err
 		}
-		rows = append(rows, k)
+		rows = append(rows, keyed{r, keys})
 	}
 	slices.SortStableFunc(rows, func(a, b keyed) int {
 		if spec.WindowEnd >= 0 {

@@ -170,7 +170,7 @@ func (p *planner) splits(fields []arrow.Field) []Split {
 // rowwise adds a filter, a projection, an explode or the union of two filters.
 func (p *planner) rowwise(in *operators.Node) *operators.Node {
 	switch p.IntN(8) {
-	case 0, 1, 2:
+	case 0, 1:
 		return p.filter(in)
 	case 3:
 		return p.explode(in)

@@ -167,4 +167,3 @@ var (
 	likes    = []string{"a%", "%b", "%b%", "a_c", "_", "%", "", `\%`, "a b%", "%ä%", `a\_c`, "%a%b%", "__"}
 	units    = []string{"year", "quarter", "month", "week", "day", "hour", "minute", "second", "MILLISECOND", "microsecond"}
 )
-

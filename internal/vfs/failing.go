@@ -15,7 +15,7 @@ type Failing struct {
 	mu      sync.Mutex
 	spec    FailSpec
 	ops     int64
-	room    int64 // bytes that may still be written; -1 for no limit
+	room    int64 // bytes that may still be written, if limited
 	limited bool
 }
 
@@ -34,7 +34,7 @@ type FailSpec struct {
 var _ FS = (*Failing)(nil)
 
 // NewFailing returns a file system over fs in which operations fail as spec says.
-func NewFailing(fs FS, spec FailSpec) *Failing { return &Failing{fs: fs, spec: spec, room: -1} }
+func NewFailing(fs FS, spec FailSpec) *Failing { return &Failing{fs: fs, spec: spec} }
 
 // FailNth returns a file system over fs whose n-th operation fails with err.
 func FailNth(fs FS, n int64, err error) *Failing { return NewFailing(fs, FailSpec{Nth: n, Err: err}) }

@@ -248,6 +248,13 @@ func prepareShift(s *Spec) (func(c *kernel), error) {
 	if s.Args[0].Type.ID() == arrow.DURATION {
 		times, interval = 1, 0
 	}
+	if s.Args[interval].isNull() {
+		return func(c *kernel) {
+			for _, i := range c.rows {
+				c.out.SetNull(int(i))
+			}
+		}, nil
+	}
 	d, isConstant := s.Args[interval].Value.(time.Duration)
 	if !isConstant {
 		return nil, &TypeError{Func: s.Func, Why: "INTERVAL must be constant", Got: argTypes(s.Args)}

@@ -25,6 +25,11 @@ func (e *UnknownFunctionError) Error() string {
 	return fmt.Sprintf("unknown function %q: did you mean %q?", e.Name, e.Nearest)
 }
 
+func newUnknownFunction(name string) error {
+	names := slices.DeleteFunc(Names(), func(s string) bool { return s[0] < 'a' || strings.Contains(s, " ") }) // operators
+	return &UnknownFunctionError{Name: name, Nearest: Nearest(name, names)}
+}
+
 // TypeError says that a function does not take arguments of the given types.
 type TypeError struct {
 	Func  string
@@ -51,7 +56,7 @@ func (e *TypeError) Error() string {
 func Call(name string, args ...*Spec) (*Spec, error) {
 	f := functions[name]
 	if f == nil {
-		return nil, &UnknownFunctionError{Name: name, Nearest: Nearest(name, Names())}
+		return nil, newUnknownFunction(name)
 	}
 	if f.resolve != nil {
 		return f.resolve(f.name, args)

@@ -100,6 +100,8 @@ func TestArithmetic(t *testing.T) {
 		{"NULL operand", "a BIGINT", "(+ a null)", "1\nnull", "null\nnull"},
 		{"time and interval", "at TIMESTAMP", "(+ at ~90s)", "2026-01-01T00:00:00Z\nnull", "2026-01-01T00:01:30Z\nnull"},
 		{"interval and time", "at TIMESTAMP", "(- (+ ~1s at) (- ~2s))", "2026-01-01T00:00:00Z\nnull", "2026-01-01T00:00:03Z\nnull"},
+		{"NULL does not hide a bad row", "a BIGINT", "(+ (div 1 a) null)", "0\n1", "bad: div: division by zero: 1 div 0\nnull"},
+		{"time and NULL", "a BIGINT", "(+ (timestamp_seconds a) null)", "0\nnull", "null\nnull"},
 		{"a constant that can't be computed is bad in every row that comes to it", "a BIGINT", "(case (> a 1) (div 1 0) a)", "1\n2", "1\nbad: div: division by zero: 1 div 0"},
 		{"a bad operand is told of once more by nobody", "a BIGINT", "(+ (div 1 a) 1)", "0\n1", "bad: div: division by zero: 1 div 0\n2"},
 	})

@@ -2,7 +2,6 @@ package expr
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -23,11 +22,12 @@ func Fold(s *Spec) *Spec {
 		return s
 	}
 	args := make([]*Spec, len(s.Args))
-	isConstant, hasNull := true, false
+	isConstant, hasNull, hasCall := true, false, false
 	for i, a := range s.Args {
 		args[i] = Fold(a)
 		isConstant = isConstant && args[i].Kind == LiteralKind
 		hasNull = hasNull || args[i].isNull()
+		hasCall = hasCall || args[i].Kind == CallKind
 	}
 	f := call(s.Func, s.Type, args...)
 	switch {
@@ -45,7 +45,7 @@ func Fold(s *Spec) *Spec {
 		if d, isInterval := args[0].Value.(time.Duration); isInterval {
 			return Literal(-d)
 		}
-	case hasNull && isStrict(s.Func):
+	case hasNull && !hasCall && isStrict(s.Func): // a call may have bad rows, which must not be hidden
 		return null(s.Type)
 	}
 	if f.Kind == CallKind && isConstant && isScalar(s.Type.ID()) {
@@ -62,10 +62,18 @@ func isStrict(name string) bool {
 	return f != nil && f.overloads != nil
 }
 
-// foldLogic drops constants that decide nothing, and what is behind one that decides.
+// foldLogic makes one node of a chain, and drops constants that decide nothing, and what is behind one that decides.
 func foldLogic(s *Spec) *Spec {
 	dominant := s.Func == "or"
-	args := slices.DeleteFunc(slices.Clone(s.Args), func(a *Spec) bool { return a.Kind == LiteralKind && a.Value == !dominant })
+	var args []*Spec
+	for _, a := range s.Args {
+		switch {
+		case a.Kind == CallKind && a.Func == s.Func:
+			args = append(args, a.Args...)
+		case a.Kind != LiteralKind || a.Value != !dominant:
+			args = append(args, a)
+		}
+	}
 	for k, a := range args {
 		if a.Kind == LiteralKind && a.Value == dominant {
 			args = args[:k+1]

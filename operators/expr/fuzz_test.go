@@ -111,6 +111,9 @@ func FuzzCastTextToTimestamp(f *testing.F) {
 		if strings.ContainsRune(s, ',') || strings.Contains(s, "+24:") || strings.Contains(s, "-24:") || strings.HasSuffix(s, ":60") {
 			return // time.Parse takes decimals behind a comma and a zone of 24 hours
 		}
+		if len(s) > 12 && s[12] == ':' {
+			return // and an hour of one digit
+		}
 		got := arr.(*array.Timestamp).Value(0)
 		if ok != (err == nil) || ok && int64(got) != want.UnixMicro() {
 			t.Errorf("%q: got %v (ok: %v), want %v, %v", text, got, ok, want, err)

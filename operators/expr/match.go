@@ -79,14 +79,14 @@ func resolveIn(name string, args []*Spec) (*Spec, error) {
 		return call(name, batch.Boolean, args...), nil
 	}
 	// A list with more than literals is a chain of comparisons.
-	var any []*Spec
+	var chain []*Spec
 	for _, a := range args[1:] {
-		any = append(any, call("=", batch.Boolean, args[0], a))
+		chain = append(chain, call("=", batch.Boolean, args[0], a))
 	}
-	if len(any) == 1 {
-		return any[0], nil
+	if len(chain) == 1 {
+		return chain[0], nil
 	}
-	return call("or", batch.Boolean, any...), nil
+	return call("or", batch.Boolean, chain...), nil
 }
 
 // in is IN with a list of constants.

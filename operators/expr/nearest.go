@@ -3,13 +3,14 @@ package expr
 import "strings"
 
 // Nearest returns the one of names that name was most likely meant to be, for error messages, "" if none is near: the edit
-// distance (with neighbours swapped, Damerau 1964), case set apart, is at most a third of the length of name, but 1 for short ones.
+// distance (with neighbours swapped, Damerau 1964), case set apart, is at most a third of the length of name, but 1 for short ones,
+// and less than that length.
 func Nearest(name string, names []string) string {
 	lower := strings.ToLower(name)
 	limit := max(1, len(lower)/3)
 	nearest, nearestDistance := "", limit+1
 	for _, candidate := range names {
-		if d := editDistance(lower, strings.ToLower(candidate)); d < nearestDistance {
+		if d := editDistance(lower, strings.ToLower(candidate)); d < nearestDistance && d < len(lower) {
 			nearest, nearestDistance = candidate, d
 		}
 	}

@@ -13,6 +13,9 @@ import (
 
 // New returns an instance of s, with what is constant computed. The caller closes it.
 func New(mem memory.Allocator, s *Spec) (Expr, error) {
+	if s.Type.ID() == arrow.DURATION {
+		return nil, fmt.Errorf("INTERVAL can only be added to a TIMESTAMP or subtracted from one: %s", s)
+	}
 	return (&env{mem: mem}).build(Fold(s))
 }
 
@@ -62,7 +65,7 @@ func (e *env) build(s *Spec) (Expr, error) {
 	}
 	f := functions[s.Func]
 	if f == nil {
-		return nil, &UnknownFunctionError{Name: s.Func, Nearest: Nearest(s.Func, Names())}
+		return nil, newUnknownFunction(s.Func)
 	}
 	args := make([]Expr, 0, len(s.Args))
 	for _, a := range s.Args {

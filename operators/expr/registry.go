@@ -148,8 +148,12 @@ func (f *function) match(args []*Spec) *overload {
 	return best
 }
 
-// isSame compares types as far as this package tells them apart: lists by their elements.
+// isSame compares types as far as this package tells them apart: lists by their elements, TIMESTAMP without its zone.
 func isSame(a, b arrow.DataType) bool {
+	if ta, isTime := a.(*arrow.TimestampType); isTime {
+		tb, alsoTime := b.(*arrow.TimestampType)
+		return alsoTime && ta.Unit == tb.Unit
+	}
 	if la, isList := a.(*arrow.ListType); isList {
 		lb, alsoList := b.(*arrow.ListType)
 		return alsoList && isSame(la.Elem(), lb.Elem())

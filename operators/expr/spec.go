@@ -67,7 +67,7 @@ func TryCast(e *Spec, t arrow.DataType) (*Spec, error) { return castSpec("try_ca
 
 func castSpec(name string, e *Spec, t arrow.DataType) (*Spec, error) {
 	switch {
-	case arrow.TypeEqual(e.Type, t):
+	case isSame(e.Type, t):
 		return e, nil
 	case e.Type.ID() == arrow.NULL:
 		return null(t), nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ func TestCallRefuses(t *testing.T) {
 		{"types that no overload has", "(round s)", `function round takes (BIGINT) or (BIGINT, BIGINT) or (DOUBLE) or (DOUBLE, BIGINT), got (TEXT)`},
 		{"a name with a typing error", "(uper s)", `unknown function "uper": did you mean "upper"?`},
 		{"a name near none", "(frobnicate s)", `unknown function "frobnicate"`},
+		{"a name of one letter", "(x s)", `unknown function "x"`},
 		{"text where a number belongs", `(+ a "1")`, `+ takes (DOUBLE, DOUBLE) or (BIGINT, BIGINT) or (TIMESTAMP, INTERVAL) or (INTERVAL, TIMESTAMP), got (BIGINT, TEXT)`},
 		{"the difference of times", "(- at at)", `- takes (DOUBLE, DOUBLE) or (BIGINT, BIGINT) or (TIMESTAMP, INTERVAL) or (DOUBLE) or (BIGINT) or (INTERVAL), got (TIMESTAMP, TIMESTAMP)`},
 		{"a comparison of text and number", "(= s 1)", `=: operands can't be compared: got (TEXT, BIGINT)`},
@@ -105,6 +107,7 @@ func TestFold(t *testing.T) {
 		{"false ends an and", `(and ok (= 1 2) (> (div 1 a) 0))`, "ok AND false"},
 		{"false alone decides an and", `(and (= 1 2) ok)`, "false"},
 		{"true ends an or", `(or (= 1 1) ok)`, "true"},
+		{"a chain becomes one node", `(is_null (or (or ok (> a 1)) (or ok (= 1 2))))`, "(ok OR a > 1 OR ok) IS NULL"},
 		{"not goes into a comparison", `(not (< a 1))`, "a >= 1"},
 		{"not of is null", `(not (is_null a))`, "a IS NOT NULL"},
 		{"not of null safe equality stays", `(not (<=> a 1))`, "NOT a <=> 1"},
@@ -149,6 +152,68 @@ func TestSpecTools(t *testing.T) {
 	}
 }
 
+func TestNewRefuses(t *testing.T) {
+	for _, tt := range []struct {
+		name, want string
+		spec       *expr.Spec
+	}{
+		{"an interval", "INTERVAL can only be added to a TIMESTAMP or subtracted from one: INTERVAL '5 seconds'", expr.Literal(5 * time.Second)},
+		{
+			"a function that there is not", `unknown function "uper": did you mean "upper"?`,
+			&expr.Spec{Kind: expr.CallKind, Type: batch.Text, Func: "uper", Args: []*expr.Spec{expr.Literal("x")}},
+		},
+		{
+			"an overload that there is not", "function upper: no such arguments: got (BIGINT)",
+			&expr.Spec{Kind: expr.CallKind, Type: batch.Text, Func: "upper", Args: []*expr.Spec{expr.Column(mustSchema("a BIGINT"), 0)}},
+		},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			pool := batch.NewPool(0)
+			if _, err := expr.New(pool, tt.spec); fmt.Sprint(err) != tt.want {
+				t.Errorf("got %v, want %s", err, tt.want)
+			}
+			if used := pool.Used(); used != 0 {
+				t.Errorf("%d bytes in use after an error", used)
+			}
+		})
+	}
+}
+
+func TestConstantsGrowWithTheBatch(t *testing.T) {
+	pool := batch.NewPool(0)
+	schema := mustSchema("a BIGINT")
+	f := batch.NewFrame(pool, schema)
+	for _, text := range []string{`(concat "x" (cast TEXT a))`, "null", "7", `(case (> a 3) "big" "small")`, `(coalesce null null)`, `(split "a" null)`} {
+		x, err := expr.New(pool, mustSpec(schema, text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, n := range []int{1, 0, 100, 3, 1000, 65, 5000} {
+			f.Reset(0)
+			for i := range n {
+				f.Columns[0].AppendInt64(int64(i))
+			}
+			f.SetRows(n)
+			rows := evalRows(t, x, batch.Batch{Rows: f.Rows()})
+			want := map[string]string{"7": "7", `(concat "x" (cast TEXT a))`: fmt.Sprintf("x%d", n-1), `(case (> a 3) "big" "small")`: "big"}[text]
+			switch {
+			case n < 5 && want == "big":
+				want = "small"
+			case want == "":
+				want = "null"
+			}
+			if lines := strings.Split(rows, "\n"); len(lines) != n+1 || n > 0 && lines[n-1] != want {
+				t.Errorf("%s: %d rows end in %q, want %q", text, len(lines)-1, lines[max(n-1, 0)], want)
+			}
+		}
+		x.Close()
+	}
+	f.Release()
+	if used := pool.Used(); used != 0 {
+		t.Errorf("%d bytes in use after Close", used)
+	}
+}
+
 func TestReference(t *testing.T) {
 	for _, name := range expr.Names() {
 		doc := expr.Doc(name)
@@ -165,7 +230,7 @@ func TestReference(t *testing.T) {
 func TestNearest(t *testing.T) {
 	names := []string{"value", "valid", "arrival_time"}
 	for _, tt := range []struct{ name, want string }{
-		{"vlaue", "value"}, {"VALUE", "value"}, {"arival_time", "arrival_time"}, {"x", ""}, {"", ""}, {"valie", "value"},
+		{"vlaue", "value"}, {"VALUE", "value"}, {"arival_time", "arrival_time"}, {"x", ""}, {"", ""}, {"valie", "value"}, {"v", ""},
 	} {
 		if got := expr.Nearest(tt.name, names); got != tt.want {
 			t.Errorf("%q: got %q, want %q", tt.name, got, tt.want)

@@ -186,6 +186,9 @@ func (e *engine) run(parent context.Context) error {
 	err := e.coordinate(ctx)
 	close(e.commits.items)
 	<-committed
+	e.statusMu.Lock()
+	e.status.Commit = e.commits.done.Load()
+	e.statusMu.Unlock()
 	if err == nil {
 		err = errDone
 	}

@@ -104,21 +104,31 @@ func (s *sourceRun) splitLocked(name string) *splitRun {
 	}
 	sp := &splitRun{id: s.engine.nextSplit.Add(1) - 1, name: name, source: s}
 	sp.lastBlock.Store(int64(s.engine.now()))
-	largest := batch.MinTime
+	largest, isNew := batch.MinTime, true
 	for i, st := range s.gone {
 		if st.Name == name {
-			largest = batch.Time(st.LargestTime)
+			largest, isNew = batch.Time(st.LargestTime), st.Idle
 			sp.pos = positionOf(st)
 			s.gone = append(s.gone[:i], s.gone[i+1:]...)
 			break
 		}
 	}
 	sp.times.init(largest)
+	if isNew { // windows have closed without it
+		s.startAtClosed(sp)
+	}
 	sp.cutPos = sp.pos
 	s.byName[name] = sp
 	s.splits[sp.id] = sp
 	s.engine.registerSplit(sp)
 	return sp
+}
+
+// startAtClosed makes the rows of a split count only for windows that are still open.
+func (s *sourceRun) startAtClosed(sp *splitRun) {
+	if s.scan != nil && s.closed != batch.MinTime {
+		sp.times.startAt(s.closed.Sub(-s.scan.Delay))
+	}
 }
 
 // onSplit is what the source calls when a split appears or ends.
@@ -137,9 +147,6 @@ func (s *sourceRun) onSplit(ctx context.Context, ids map[int32]*splitRun, ev ing
 	sp := s.splitLocked(ev.Name)
 	ids[ev.Split] = sp
 	sp.isEnded, sp.sourceID = false, ev.Split
-	if ev.Late && s.scan != nil && s.closed != batch.MinTime {
-		sp.times.atLeast(s.closed.Sub(-s.scan.Delay))
-	}
 	start := sp.pos
 	start.Upto = ev.Start
 	if ev.Start != sp.pos.Upto { // the source starts elsewhere than the record says: a new generation of the split
@@ -268,12 +275,17 @@ func (s *sourceRun) markCut() {
 // canIdle says whether a quiet split is set aside: not while files are read, where quiet means slow.
 func (s *sourceRun) canIdle() bool { return !(s.source.Bounded() && s.source.Replayable()) }
 
-// watermark returns the source's watermark at the end of the interval that was just cut.
+// watermark returns the source's watermark at the end of the interval that was just cut. Workers stand still.
 func (s *sourceRun) watermark() batch.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	w := s.watermarkLocked()
 	s.closed = max(s.closed, w)
+	for _, sp := range s.splits {
+		if sp.cutIdle {
+			s.startAtClosed(sp)
+		}
+	}
 	return s.closed
 }
 
@@ -290,7 +302,7 @@ func (s *sourceRun) watermarkLocked() batch.Time {
 			idle++
 		default:
 			active++
-			lowest = min(lowest, sp.times.seen())
+			lowest = min(lowest, sp.times.reached())
 		}
 	}
 	if active == 0 && idle == 0 && s.hasEndedLocked() {

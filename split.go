@@ -45,6 +45,7 @@ type timeChain struct {
 	mu      sync.Mutex
 	cond    *sync.Cond
 	largest batch.Time // of blocks before next
+	floor   batch.Time // the least that blocks are told; changes only while no block of the split is in work
 	next    uint64     // the first block that is not published, or whose predecessors are not
 	pending map[uint64]batch.Time
 	before  map[uint64]batch.Time // block → largest time of earlier blocks, until it is taken
@@ -53,7 +54,7 @@ type timeChain struct {
 
 func (c *timeChain) init(largest batch.Time) {
 	c.cond = sync.NewCond(&c.mu)
-	c.largest = largest
+	c.largest, c.floor = largest, batch.MinTime
 	c.pending = make(map[uint64]batch.Time)
 	c.before = make(map[uint64]batch.Time)
 }
@@ -64,7 +65,7 @@ func (c *timeChain) publish(seq uint64, largest batch.Time) (before batch.Time, 
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if seq == c.next { // the usual case: nothing to keep
-		before = c.largest
+		before = max(c.largest, c.floor)
 		c.advance(largest)
 		if len(c.pending) > 0 {
 			c.drain()
@@ -94,17 +95,24 @@ func (c *timeChain) drain() {
 			break
 		}
 		delete(c.pending, c.next)
-		c.before[c.next] = c.largest
+		c.before[c.next] = max(c.largest, c.floor)
 		c.advance(largest)
 	}
 	c.cond.Broadcast()
 }
 
-// atLeast raises the largest time, for a split that wakes or appears late.
-func (c *timeChain) atLeast(t batch.Time) {
+// startAt makes rows from now on count from a time at least, for a split that was set aside or appears late.
+func (c *timeChain) startAt(t batch.Time) {
 	c.mu.Lock()
-	c.largest = max(c.largest, t)
+	c.floor = max(c.floor, t)
 	c.mu.Unlock()
+}
+
+// reached returns the time that the split's watermark is taken from.
+func (c *timeChain) reached() batch.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return max(c.largest, c.floor)
 }
 
 // seen returns the largest time of all published blocks.

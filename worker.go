@@ -92,6 +92,9 @@ func (w *worker) run(ctx context.Context) error {
 			if err := w.process(ctx, item); err != nil {
 				return err
 			}
+			if err := e.checkMemory(); err != nil {
+				return err
+			}
 		case <-ctx.Done():
 			return nil
 		}

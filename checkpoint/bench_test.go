@@ -39,7 +39,7 @@ func BenchmarkFullImage(b *testing.B) {
 	rows := countRows(pool, 0, benchKeys, 1)
 	for _, c := range compressions {
 		b.Run("compression="+c.String(), func(b *testing.B) {
-			l := mustOpen(b, vfs.OS, b.TempDir(), checkpoint.Options{Compression: c})
+			l := mustOpen(b, vfs.OS, b.TempDir(), checkpoint.Options{Compression: c, Mem: pool})
 			defer mustClose(b, l)
 			b.SetBytes(28 * benchKeys)
 			b.ReportAllocs()
@@ -61,7 +61,7 @@ func BenchmarkDelta(b *testing.B) {
 	for s := range 64 {
 		shards = append(shards, countRows(pool, s, benchKeys/20/64, 64))
 	}
-	l := mustOpen(b, vfs.OS, b.TempDir(), checkpoint.Options{CompactBytes: 1 << 40})
+	l := mustOpen(b, vfs.OS, b.TempDir(), checkpoint.Options{CompactBytes: 1 << 40, Mem: pool})
 	defer mustClose(b, l)
 	b.ReportAllocs()
 	for b.Loop() {

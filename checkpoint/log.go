@@ -18,7 +18,7 @@ import (
 type Options struct {
 	// Compression is how images are compressed.
 	Compression Compression
-	// Mem is the allocator for rows that Restore gives out. The default is Go's heap.
+	// Mem is the allocator for rows that are encoded or that Restore gives out. The default is Go's heap.
 	Mem memory.Allocator
 	// SegmentBytes is the size from which a segment is not appended to any more. The default is 64 MiB.
 	SegmentBytes int64

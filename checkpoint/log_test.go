@@ -312,3 +312,23 @@ func size(t testing.TB, fs vfs.FS) (n int64) {
 	}
 	return n
 }
+
+func TestSaveTakesColumnsOfNULLsFromAPoolThatIsNotZeroed(t *testing.T) {
+	pool := batch.NewPool(0)
+	l := mustOpen(t, vfs.NewMem(), dir, checkpoint.Options{Mem: pool})
+	defer mustClose(t, l)
+	for range 2 { // the second time, memory that was freed comes back
+		rows := mustParse(t, pool, wordSchema, "a 1 null null\nb 1 null null\n")
+		if err := l.Save(t.Context(), words("t"), 0, true, rows.Rows(), nil); err != nil {
+			t.Fatal(err)
+		}
+		rows.Release()
+		decide(t, l)
+		if got, err := stateOf(t, l, "t"); err != nil || got != "0: a 1 null null\n0: b 1 null null\n" {
+			t.Errorf("got:\n%s\n%v", got, err)
+		}
+		if pool.Used() != 0 {
+			t.Errorf("%d bytes in use", pool.Used())
+		}
+	}
+}

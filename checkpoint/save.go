@@ -235,8 +235,7 @@ func (l *Log) saveRows(ctx context.Context, t *table, h frameHeader, rows arrow.
 }
 
 func (l *Log) saveFrame(t *table, h frameHeader, rows arrow.RecordBatch) error {
-	// Not the pool: the encoder relies on new buffers being zero.
-	payload, err := ipc.GetRecordBatchPayload(rows, ipc.WithAllocator(memory.NewGoAllocator()))
+	payload, err := ipc.GetRecordBatchPayload(rows, ipc.WithAllocator(zeroed{l.opts.Mem}))
 	if err != nil {
 		return err
 	}
@@ -264,6 +263,26 @@ func (l *Log) saveFrame(t *table, h frameHeader, rows arrow.RecordBatch) error {
 		return s.flush(l.fs)
 	}
 	return nil
+}
+
+// zeroed is an allocator whose new bytes are zero, as arrow-go's encoder takes for granted, and a batch.Pool does not promise.
+type zeroed struct{ memory.Allocator }
+
+// Allocate is memory.Allocator.
+func (z zeroed) Allocate(size int) []byte {
+	b := z.Allocator.Allocate(size)
+	clear(b)
+	return b
+}
+
+// Reallocate is memory.Allocator.
+func (z zeroed) Reallocate(size int, b []byte) []byte {
+	old := len(b)
+	b = z.Allocator.Reallocate(size, b)
+	if old < len(b) {
+		clear(b[old:])
+	}
+	return b
 }
 
 // byteWriter appends what is written to it.

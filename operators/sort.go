@@ -18,8 +18,11 @@ import (
 const (
 	// maxEmitRows bounds the rows of a batch that an operator emits from state.
 	maxEmitRows = 1 << 16
-	// minPruneRows is how many rows a Sort with a small limit gathers before it drops those that can't be among the first.
+	// minPruneRows is how many rows a Sort with a small limit gathers before it drops those that can't be among the first: enough
+	// to make that rare. The value is a choice, not a measurement.
 	minPruneRows = 4096
+	// maxSortLimit bounds LIMIT so that twice of it is an int. Nobody can hold as many rows.
+	maxSortLimit = 1 << 48
 )
 
 // sorter orders the rows of an interval or of a window. It keeps a copy of the rows and a key of bytes per row, which ends in the
@@ -37,9 +40,9 @@ type sorter struct {
 	// Rows since the last flush.
 	rows      *batch.Frame
 	keys      []byte
-	ends      []int // of each row's key in keys
+	ends      []int64 // of each row's key in keys
 	next      uint64
-	bound     []byte // the limit-th key, once there were that many rows
+	bound     []byte // the limit-th key, empty until there were too many rows
 	window    int64
 	hasWindow bool
 
@@ -51,7 +54,8 @@ type sorter struct {
 	order    []sortRef
 	indices  []int32
 	spareKey []byte
-	spareEnd []int
+	spareEnd []int64
+	key      []byte
 	bad      badRows
 	sequence uint64
 	interval batch.Interval
@@ -83,7 +87,7 @@ func NewSort(spec *SortSpec, schema *arrow.Schema, env Env) (Operator, error) {
 		return nil, fmt.Errorf("sort: %w", err)
 	}
 	s := &sorter{
-		stateless: stateless{schema}, mem: env.Mem, by: by, terms: spec.By, limit: int(max(spec.Limit, -1)), windowEnd: spec.WindowEnd,
+		stateless: stateless{schema}, mem: env.Mem, by: by, terms: spec.By, limit: int(min(max(spec.Limit, -1), maxSortLimit)), windowEnd: spec.WindowEnd,
 		rows: batch.NewFrame(env.Mem, schema), spare: batch.NewFrame(env.Mem, schema), terminal: make([]arrow.Array, len(by)),
 	}
 	s.bad.init(env)
@@ -145,20 +149,20 @@ func (s *sorter) Process(ctx context.Context, _ int, in batch.Batch, emit batch.
 func (s *sorter) add(in *batch.Batch, sel []int32) {
 	s.kept = s.kept[:0]
 	for _, i := range sel {
-		start := len(s.keys)
+		s.key = s.key[:0]
 		for t, arr := range s.terminal {
-			s.keys = appendSortKey(s.keys, arr, int(i), s.terms[t])
+			s.key = appendSortKey(s.key, arr, int(i), s.terms[t])
 		}
 		// The order of rows in a split is that of its blocks, within a block that of their coming.
-		s.keys = binary.BigEndian.AppendUint32(s.keys, uint32(in.Origin.Split)^1<<31)
-		s.keys = binary.BigEndian.AppendUint64(s.keys, in.Origin.Block)
-		s.keys = binary.BigEndian.AppendUint64(s.keys, s.next)
-		if s.bound != nil && bytes.Compare(s.keys[start:], s.bound) > 0 {
-			s.keys = s.keys[:start]
+		s.key = binary.BigEndian.AppendUint32(s.key, uint32(in.Origin.Split)^1<<31)
+		s.key = binary.BigEndian.AppendUint64(s.key, in.Origin.Block)
+		s.key = binary.BigEndian.AppendUint64(s.key, s.next)
+		if len(s.bound) > 0 && bytes.Compare(s.key, s.bound) > 0 {
 			continue
 		}
 		s.next++
-		s.ends = append(s.ends, len(s.keys))
+		s.keys = batch.AppendSlice(s.mem, s.keys, s.key...)
+		s.ends = batch.AppendSlice(s.mem, s.ends, int64(len(s.keys)))
 		s.kept = append(s.kept, i)
 	}
 	if len(s.kept) == 0 {
@@ -170,8 +174,8 @@ func (s *sorter) add(in *batch.Batch, sel []int32) {
 	}
 }
 
-func (s *sorter) key(row int32) []byte {
-	start := 0
+func (s *sorter) keyOf(row int32) []byte {
+	start := int64(0)
 	if row > 0 {
 		start = s.ends[row-1]
 	}
@@ -183,14 +187,14 @@ func (s *sorter) sorted() []int32 {
 	s.order = s.order[:0]
 	for row := range int32(len(s.ends)) {
 		var prefix [8]byte
-		copy(prefix[:], s.key(row))
+		copy(prefix[:], s.keyOf(row))
 		s.order = append(s.order, sortRef{binary.BigEndian.Uint64(prefix[:]), row})
 	}
 	slices.SortFunc(s.order, func(a, b sortRef) int {
 		if a.prefix != b.prefix {
 			return cmp.Compare(a.prefix, b.prefix)
 		}
-		return bytes.Compare(s.key(a.row), s.key(b.row))
+		return bytes.Compare(s.keyOf(a.row), s.keyOf(b.row))
 	})
 	s.indices = s.indices[:0]
 	for _, r := range s.order {
@@ -205,11 +209,11 @@ func (s *sorter) sorted() []int32 {
 // prune drops all rows but the first limit.
 func (s *sorter) prune() {
 	indices := s.sorted()
-	s.bound = append(s.bound[:0], s.key(indices[len(indices)-1])...)
+	s.bound = append(s.bound[:0], s.keyOf(indices[len(indices)-1])...)
 	s.spareKey, s.spareEnd = s.spareKey[:0], s.spareEnd[:0]
 	for _, row := range indices {
-		s.spareKey = append(s.spareKey, s.key(row)...)
-		s.spareEnd = append(s.spareEnd, len(s.spareKey))
+		s.spareKey = batch.AppendSlice(s.mem, s.spareKey, s.keyOf(row)...)
+		s.spareEnd = batch.AppendSlice(s.mem, s.spareEnd, int64(len(s.spareKey)))
 	}
 	s.spare.Reset(0)
 	s.spare.AppendBatch(batch.Batch{Rows: s.rows.Rows(), Sel: indices})
@@ -234,7 +238,7 @@ func (s *sorter) flush(emit batch.Emit) error {
 		}
 	}
 	s.rows.Reset(0)
-	s.keys, s.ends, s.bound, s.next, s.hasWindow = s.keys[:0], s.ends[:0], nil, 0, false
+	s.keys, s.ends, s.bound, s.next, s.hasWindow = s.keys[:0], s.ends[:0], s.bound[:0], 0, false
 	return nil
 }
 
@@ -254,4 +258,8 @@ func (s *sorter) Close() {
 	closeExprs(s.by)
 	s.rows.Release()
 	s.spare.Release()
+	batch.FreeSlice(s.mem, s.keys)
+	batch.FreeSlice(s.mem, s.ends)
+	batch.FreeSlice(s.mem, s.spareKey)
+	batch.FreeSlice(s.mem, s.spareEnd)
 }

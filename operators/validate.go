@@ -7,7 +7,7 @@ import (
 )
 
 // maxWindowsPerRow bounds Size / Slide, and Size divided by the length of a pane: a window is assembled from its panes one by
-// one, so that beyond this even an empty interval would take seconds.
+// one, and a row's windows are listed one by one. The value is a choice, not a measurement.
 const maxWindowsPerRow = 1 << 20
 
 // Validate reports all that is wrong with a plan that the types of its parts do not tell.

@@ -13,12 +13,6 @@ type Script struct {
 	statements []statement
 }
 
-// Expression is the text of an expression, parsed.
-type Expression struct {
-	text string
-	root node
-}
-
 // statement is a *createSource, *createView, *createSink or *bareQuery.
 type statement interface {
 	print(b *printer)

@@ -39,32 +39,6 @@ func Parse(text string) (*Script, error) {
 	return s, p.faults.err()
 }
 
-// ParseExpr parses one expression.
-func ParseExpr(text string) (*Expression, error) {
-	p, err := newParser(text)
-	if err != nil {
-		return nil, err
-	}
-	e := &Expression{text: text, root: p.expression()}
-	if p.peek().kind != endOfScript {
-		p.unexpected("the end of the expression")
-	}
-	return e, p.faults.err()
-}
-
-// parseItems parses what stands between SELECT and FROM.
-func parseItems(text string) ([]item, error) {
-	p, err := newParser(text)
-	if err != nil {
-		return nil, err
-	}
-	items := p.items()
-	if p.peek().kind != endOfScript {
-		p.unexpected("a comma or the end")
-	}
-	return items, p.faults.err()
-}
-
 // parser is a recursive descent over tokens. The first fault of a statement is recorded and sets failed; from then on the parser
 // sees the end of the script only, so that all loops end, until recover skips to the next statement.
 type parser struct {

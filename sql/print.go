@@ -22,9 +22,6 @@ func (s *Script) String() string {
 	return b.String()
 }
 
-// String returns the expression as SQL text in one fixed form; parsing it gives an equal expression.
-func (e *Expression) String() string { return textOf(e.root) }
-
 func textOf(n node) string {
 	var b printer
 	n.print(&b)

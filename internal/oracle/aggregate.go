@@ -38,7 +38,6 @@ func aggregate(spec *operators.AggregateSpec, in []row, counts *Counts) ([]row, 
 	if spec.Window == nil && len(spec.Keys) == 0 {
 		find([2]batch.Time{}, nil)
 	}
-	spec = simplified(spec)
 	for _, r := range in {
 		keys, args, err := keysAndArgs(spec, r)
 		if errors.Is(err, errBad) {
@@ -90,18 +89,6 @@ func aggregate(spec *operators.AggregateSpec, in []row, counts *Counts) ([]row, 
 		out = append(out, row{values, batch.MinTime})
 	}
 	return out, nil
-}
-
-func simplified(spec *operators.AggregateSpec) *operators.AggregateSpec {
-	s := *spec
-	s.Keys = simplifyAll(s.Keys)
-	s.Aggs = slices.Clone(s.Aggs)
-	for i := range s.Aggs {
-		if s.Aggs[i].Arg != nil {
-			s.Aggs[i].Arg = simplify(s.Aggs[i].Arg)
-		}
-	}
-	return &s
 }
 
 func keysAndArgs(spec *operators.AggregateSpec, r row) (keys, args []any, err error) {

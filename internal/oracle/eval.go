@@ -13,7 +13,7 @@ import (
 
 // Eval computes an expression for one row. isBad says that it can't be computed for this row, which is no error.
 func Eval(s *expr.Spec, row []any) (v any, isBad bool, err error) {
-	if v, err = eval(simplify(s), row); errors.Is(err, errBad) {
+	if v, err = eval(s, row); errors.Is(err, errBad) {
 		return nil, true, nil
 	}
 	return v, false, err
@@ -21,7 +21,7 @@ func Eval(s *expr.Spec, row []any) (v any, isBad bool, err error) {
 
 // IsTrue is Eval for the predicate of a filter, where less is computed: see isTrue.
 func IsTrue(s *expr.Spec, row []any) (v, isBad bool, err error) {
-	if v, err = isTrue(simplify(s), row); errors.Is(err, errBad) {
+	if v, err = isTrue(s, row); errors.Is(err, errBad) {
 		return false, true, nil
 	}
 	return v, false, err

@@ -198,10 +198,13 @@ func round(args []any) (any, error) {
 }
 
 func roundBigInt(n, digits int64) (any, error) {
-	if digits >= 0 {
+	switch {
+	case digits >= 0:
 		return n, nil
+	case digits < -100:
+		return int64(0), nil
 	}
-	unit := new(big.Int).Exp(big.NewInt(10), big.NewInt(min(-digits, 100)), nil)
+	unit := new(big.Int).Exp(big.NewInt(10), big.NewInt(-digits), nil)
 	half := new(big.Int).Quo(unit, big.NewInt(2))
 	whole := new(big.Int).Abs(big.NewInt(n))
 	whole.Add(whole, half).Quo(whole, unit).Mul(whole, unit)

@@ -93,12 +93,11 @@ func Run(plan *operators.Plan, inputs map[string][]Split) (outputs map[string][]
 
 func scan(spec *operators.ScanSpec, splits []Split, counts *Counts) ([]row, error) {
 	var out []row
-	exprs := simplifyAll(spec.Computed)
 	for _, split := range splits {
 		largest := batch.MinTime
 		for i, values := range split.Rows {
 			values = slices.Clone(values)
-			computed, err := evalAll(exprs, values)
+			computed, err := evalAll(spec.Computed, values)
 			if errors.Is(err, errBad) {
 				counts.Bad++
 				continue
@@ -127,9 +126,8 @@ func scan(spec *operators.ScanSpec, splits []Split, counts *Counts) ([]row, erro
 
 func filter(spec *operators.FilterSpec, in []row, counts *Counts) ([]row, error) {
 	var out []row
-	predicate := simplify(spec.Predicate)
 	for _, r := range in {
-		passes, err := isTrue(predicate, r.values)
+		passes, err := isTrue(spec.Predicate, r.values)
 		switch {
 		case errors.Is(err, errBad):
 			counts.Bad++
@@ -146,7 +144,6 @@ func filter(spec *operators.FilterSpec, in []row, counts *Counts) ([]row, error)
 
 func project(exprs []*expr.Spec, in []row, counts *Counts) ([]row, error) {
 	var out []row
-	exprs = simplifyAll(exprs)
 	for _, r := range in {
 		values, err := evalAll(exprs, r.values)
 		switch {
@@ -163,9 +160,8 @@ func project(exprs []*expr.Spec, in []row, counts *Counts) ([]row, error) {
 
 func explode(spec *operators.ExplodeSpec, in []row, counts *Counts) ([]row, error) {
 	var out []row
-	listExpr := simplify(spec.List)
 	for _, r := range in {
-		list, err := eval(listExpr, r.values)
+		list, err := eval(spec.List, r.values)
 		if errors.Is(err, errBad) {
 			counts.Bad++
 			continue
@@ -198,7 +194,7 @@ func sortRows(spec *operators.SortSpec, in []row, counts *Counts) ([]row, error)
 	}
 	var by []*expr.Spec
 	for _, k := range spec.By {
-		by = append(by, simplify(k.Expr))
+		by = append(by, k.Expr)
 	}
 	var rows []keyed
 	for _, r := range in {

@@ -71,6 +71,8 @@ func (r *random) constant(t arrow.DataType) any {
 		switch {
 		case r.chance(10) && !r.tame:
 			return pick(r, doubles)
+		case r.chance(4):
+			return math.Copysign(0, -1)
 		case r.chance(50):
 			return float64(r.IntN(9)-2) / 2
 		}

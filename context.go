@@ -18,6 +18,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -30,6 +31,7 @@ import (
 	"github.com/tidemill/tidemill/egress"
 	"github.com/tidemill/tidemill/ingest"
 	"github.com/tidemill/tidemill/operators"
+	"github.com/tidemill/tidemill/operators/expr"
 	"github.com/tidemill/tidemill/sql"
 )
 
@@ -89,6 +91,9 @@ func (c *Context) SQL(text string) error {
 	return nil
 }
 
+// text returns the script of the job.
+func (c *Context) text() string { return strings.Join(c.script, "\n;\n") }
+
 // add adds a statement to the script of the job.
 func (c *Context) add(statement string) {
 	c.script = append(c.script, strings.TrimRight(statement, "; \t\r\n"))
@@ -107,7 +112,7 @@ func (c *Context) bind() error {
 }
 
 func (c *Context) bindScript() error {
-	script, err := sql.Parse(strings.Join(c.script, "\n;\n"))
+	script, err := sql.Parse(c.text())
 	if err != nil {
 		return err
 	}
@@ -123,11 +128,11 @@ func (c *Context) bindScript() error {
 	if err != nil {
 		return err
 	}
-	var errs []error
+	var faults sql.Errors
 	for _, def := range job.Sources {
 		spec, err := c.newSource(def)
 		if err != nil {
-			errs = append(errs, sqlError(def.Pos, def.Name, err))
+			faults = append(faults, c.faultsAt(def.Pos, err)...)
 			continue
 		}
 		c.sources = append(c.sources, spec)
@@ -135,17 +140,16 @@ func (c *Context) bindScript() error {
 	for _, def := range job.Sinks {
 		sink, err := c.newSink(def, job.Plan.Nodes[def.Node].Schema)
 		if err != nil {
-			errs = append(errs, sqlError(def.Pos, def.Name, err))
+			faults = append(faults, c.faultsAt(def.Pos, err)...)
 			continue
 		}
 		c.sinks = append(c.sinks, sinkSpec{name: def.Name, sink: sink, mode: def.Mode.String(), node: def.Node})
 	}
-	if len(job.Sinks) == 0 {
-		errs = append(errs, errors.New("nothing to do: add a SELECT or a sink"))
+	if len(faults) > 0 {
+		return faults
 	}
 	c.plan = job.Plan
-	errs = append(errs, operators.Validate(job.Plan))
-	return errors.Join(errs...)
+	return operators.Validate(job.Plan)
 }
 
 func (c *Context) newSink(def *sql.SinkDef, schema *arrow.Schema) (egress.Sink, error) {
@@ -170,8 +174,17 @@ func parseMode(name string) (operators.Mode, error) {
 	return 0, fmt.Errorf("mode must be append, update or complete: %q", name)
 }
 
-func sqlError(pos sql.Pos, name string, err error) error {
-	return fmt.Errorf("line %d, column %d: %s: %w", pos.Line, pos.Column, name, err)
+// faultsAt returns what is wrong with a source or sink as faults of the script at its name, one for each error that err joins.
+func (c *Context) faultsAt(pos sql.Pos, err error) sql.Errors {
+	if joined, ok := err.(interface{ Unwrap() []error }); ok {
+		var all sql.Errors
+		for _, e := range joined.Unwrap() {
+			all = append(all, c.faultsAt(pos, e)...)
+		}
+		return all
+	}
+	lines := strings.Split(c.text(), "\n")
+	return sql.Errors{{Pos: pos, Msg: err.Error(), Line: strings.TrimSuffix(lines[pos.Line-1], "\r")}}
 }
 
 // newSource makes the source of a definition, opening nothing. Options that the engine knows are taken out, those of the format
@@ -211,6 +224,8 @@ func (c *Context) newSource(def *sql.SourceDef) (sourceSpec, error) {
 			spec.isJournal = on
 		case isFormatOption[key]:
 			formatOptions[key] = value
+		case !slices.Contains(ingest.SourceOptions(), key) && expr.Nearest(key, ingest.FormatOptions(format)) != "":
+			formatOptions[key] = value // which says what may be meant
 		default:
 			rest[key] = value
 		}
@@ -219,6 +234,9 @@ func (c *Context) newSource(def *sql.SourceDef) (sourceSpec, error) {
 		f, err := ingest.NewFormat(format, formatOptions)
 		if err != nil {
 			errs = append(errs, err)
+			if f, err = ingest.NewFormat("TEXT", nil); err != nil { // so that options are checked none the less
+				return spec, err
+			}
 		}
 		spec.format = f
 	}

@@ -200,7 +200,7 @@ func (s *sourceRun) open(ctx context.Context) error {
 		if errors.Is(err, context.Canceled) && ctx.Err() != nil {
 			return nil
 		}
-		return fmt.Errorf("open source %s: %w", s.name, err)
+		return fmt.Errorf("source %s: %w", s.name, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()

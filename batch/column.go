@@ -34,8 +34,7 @@ type Column struct {
 	child   *Column   // of a list
 	fields  []*Column // of a struct
 
-	arr      arrow.Array // over the whole capacity of the buffers; nil when a buffer was replaced
-	childArr arrow.Array // the child's array in arr
+	arr arrow.Array // over the whole capacity of the buffers; nil when a buffer was replaced
 }
 
 // NewColumn returns an empty column of one of the engine's types, or of a list or struct of them.
@@ -84,8 +83,13 @@ func (c *Column) reserveRows(n int) {
 	if n <= c.rowCap && c.rowCap > 0 {
 		return
 	}
+	c.growRows(max(64, 2*c.rowCap, (n+63)&^63))
+}
+
+// growRows makes room for rowCap rows, a multiple of 64 and more than there were.
+func (c *Column) growRows(rowCap int) {
 	oldCap := c.rowCap
-	c.rowCap = max(64, 2*c.rowCap, (n+63)&^63)
+	c.rowCap = rowCap
 	c.dropArray()
 	// The validity of rows that do not exist yet is 1.
 	c.valid = GrowSlice(c.mem, c.valid, c.rowCap/8)
@@ -411,7 +415,7 @@ func gather[T int64 | float64](dst, src []T, sel []int32) {
 	}
 }
 
-// TruncateTo drops the rows from n on.
+// TruncateTo drops the rows from n on, with elements and fields that were appended for a row that was not.
 func (c *Column) TruncateTo(n int) {
 	for i := n; i < c.n; i++ {
 		if c.IsNull(i) {
@@ -420,12 +424,13 @@ func (c *Column) TruncateTo(n int) {
 		}
 	}
 	c.n = n
-	if c.offsets != nil && c.next > n {
-		c.next = n
+	if c.offsets != nil {
+		c.next = min(c.next, n)
+		end := int(c.offsets[c.next])
 		if c.child != nil {
-			c.child.TruncateTo(int(c.offsets[n]))
+			c.child.TruncateTo(end) // also elements that no row has yet
 		} else {
-			c.data = c.data[:c.offsets[n]]
+			c.data = c.data[:end]
 		}
 	}
 	for _, f := range c.fields {
@@ -452,27 +457,50 @@ func (c *Column) Array() arrow.Array {
 		}
 		c.next = max(c.next, c.n)
 	}
-	var childArr arrow.Array
 	if c.child != nil {
-		if childArr = c.child.Array(); childArr != c.childArr {
-			c.dropArray()
-		}
+		c.checkPart(0, c.child.Array())
 	}
-	for _, f := range c.fields {
-		had := f.arr
-		if f.Array() != had {
-			c.dropArray()
-		}
+	if c.fields != nil {
+		c.alignRows(c.widestRows())
+	}
+	for k, f := range c.fields {
+		c.checkPart(k, f.Array())
 	}
 	if c.arr == nil {
-		c.arr = c.makeArray(childArr)
-		c.childArr = childArr
+		c.arr = c.makeArray()
 	}
 	c.arr.Data().(*array.Data).SetNullN(c.nulls)
 	return c.arr
 }
 
-func (c *Column) makeArray(childArr arrow.Array) arrow.Array {
+// checkPart drops the array if its k-th child is not part, which who filled it may have had made anew by an Array of its own.
+func (c *Column) checkPart(k int, part arrow.Array) {
+	if c.arr != nil && c.arr.Data().Children()[k] != part.Data() {
+		c.dropArray()
+	}
+}
+
+// widestRows returns the largest capacity of a struct column and its fields.
+func (c *Column) widestRows() int {
+	rows := c.rowCap
+	for _, f := range c.fields {
+		rows = max(rows, f.widestRows())
+	}
+	return rows
+}
+
+// alignRows gives a struct column and its fields one capacity. Where these differ, array.Struct cuts the fields to size in
+// copies of their headers, which would keep the NULL counts of the rows that they were made with.
+func (c *Column) alignRows(rows int) {
+	if c.rowCap < rows {
+		c.growRows(rows)
+	}
+	for _, f := range c.fields {
+		f.alignRows(rows)
+	}
+}
+
+func (c *Column) makeArray() arrow.Array {
 	buffers := []*memory.Buffer{memory.NewBufferBytes(c.valid)}
 	var children []arrow.ArrayData
 	switch c.dtype.ID() {
@@ -487,7 +515,7 @@ func (c *Column) makeArray(childArr arrow.Array) arrow.Array {
 			memory.NewBufferBytes(c.data[:cap(c.data)]))
 	case arrow.LIST:
 		buffers = append(buffers, memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(c.offsets[:c.rowCap+1])))
-		children = append(children, childArr.Data())
+		children = append(children, c.child.arr.Data())
 	case arrow.STRUCT:
 		for _, f := range c.fields {
 			children = append(children, f.arr.Data())
@@ -501,7 +529,7 @@ func (c *Column) makeArray(childArr arrow.Array) arrow.Array {
 func (c *Column) dropArray() {
 	if c.arr != nil {
 		c.arr.Release()
-		c.arr, c.childArr = nil, nil
+		c.arr = nil
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"unsafe"
@@ -22,13 +23,22 @@ const Slack = 64
 const (
 	minClass   = 6  // 64 B, Arrow's alignment
 	maxClass   = 32 // 4 GiB; larger buffers go straight to the Go heap
-	maxPooled  = 64 // free buffers kept per size class
 	poisonByte = 0xDB
+
+	// maxPooled and maxPooledBytes bound the free buffers that a size class keeps: what two workers and a few readers hold at
+	// once, but never so much that memory which a burst left behind (a table that doubled, say) is withheld from the rest of
+	// the process. Buffers of more than maxPooledBytes are not kept at all: who grows to that size does not do it per batch.
+	maxPooled      = 64
+	maxPooledBytes = 64 << 20
 )
 
 // Pool is a memory.Allocator that keeps freed buffers for the next Allocate of their size class and never zeroes them: on
-// compute.Add this alone was measured at 5x against Go's heap. Sizes are rounded up to a power of two, plus Slack. It is safe
-// for concurrent use. Account hands out allocators that are counted one by one.
+// compute.Add this alone was measured at 5x against Go's heap. Sizes are rounded up to a power of two, plus Slack. It keeps at
+// most 64 free buffers and 64 MiB of each size class. It is safe for concurrent use. Account hands out allocators that are
+// counted one by one.
+//
+// In builds with the tag invariants, freed bytes are overwritten, and a buffer that is freed twice, was not made by a Pool, or
+// was written after Free panics.
 type Pool struct {
 	budget int64
 	used   atomic.Int64
@@ -66,6 +76,9 @@ func (p *Pool) Err() error {
 
 func classOf(size int) int { return max(minClass, bits.Len(uint(size-1))) }
 
+// maxFree returns how many free buffers a class keeps.
+func maxFree(class int) int { return min(maxPooled, maxPooledBytes>>class) }
+
 // Allocate returns size bytes, 64-byte aligned and not zeroed.
 func (p *Pool) Allocate(size int) []byte {
 	if size <= 0 {
@@ -89,6 +102,8 @@ func (p *Pool) Allocate(size int) []byte {
 	if start == nil {
 		p.misses.Add(1)
 		start = heapBuffer(1 << class)
+	} else if invariants.Enabled {
+		checkPoison(unsafe.Slice((*byte)(start), 1<<class))
 	}
 	return unsafe.Slice((*byte)(start), 1<<class)[:size]
 }
@@ -117,22 +132,54 @@ func (p *Pool) Free(b []byte) {
 		return
 	}
 	class := classOf(cap(b))
-	p.used.Add(-1 << class)
+	start := unsafe.Pointer(unsafe.SliceData(b))
 	if invariants.Enabled {
-		all := b[:cap(b)]
-		for i := range all {
-			all[i] = poisonByte
-		}
+		p.checkFree(b)
+		poison(b[:cap(b)])
+	}
+	p.used.Add(-1 << class)
+	if class > maxClass {
+		return
+	}
+	c := &p.classes[class]
+	c.mu.Lock()
+	if len(c.free) < maxFree(class) {
+		c.free = append(c.free, start)
+	}
+	c.mu.Unlock()
+}
+
+// checkFree fails if b is not a whole buffer of a pool or is free already.
+func (p *Pool) checkFree(b []byte) {
+	start, class := unsafe.Pointer(unsafe.SliceData(b)), classOf(cap(b))
+	if cap(b) != 1<<class || uintptr(start)&63 != 0 {
+		panic(invariants.Failf("pool: free of %d bytes that are not a whole buffer", cap(b)))
 	}
 	if class > maxClass {
 		return
 	}
 	c := &p.classes[class]
 	c.mu.Lock()
-	if len(c.free) < maxPooled {
-		c.free = append(c.free, unsafe.Pointer(unsafe.SliceData(b)))
-	}
+	isFree := slices.Contains(c.free, start)
 	c.mu.Unlock()
+	if isFree {
+		panic(invariants.Failf("pool: buffer of %d bytes freed twice", cap(b)))
+	}
+}
+
+func poison(b []byte) {
+	for i := range b {
+		b[i] = poisonByte
+	}
+}
+
+// checkPoison fails if a free buffer was written.
+func checkPoison(b []byte) {
+	for i, v := range b {
+		if v != poisonByte {
+			panic(invariants.Failf("pool: buffer of %d bytes written after Free, at byte %d", len(b), i))
+		}
+	}
 }
 
 // Account is an allocator on a pool that knows how much of it is in use by one owner. It is safe for concurrent use.

@@ -59,6 +59,7 @@ func (c *compressor) append(dst, raw []byte) ([]byte, codec, error) {
 		}
 		dst = c.encoder.EncodeAll(raw, dst)
 		used = codecZstd
+	case Uncompressed:
 	}
 	if used == codecNone || len(dst)-start >= len(raw) {
 		return append(dst[:start], raw...), codecNone, nil
@@ -67,7 +68,7 @@ func (c *compressor) append(dst, raw []byte) ([]byte, codec, error) {
 }
 
 // decompress returns the payload, in the memory of stored if it is not compressed, else in that of buf where it fits.
-func (c *compressor) decompress(buf []byte, stored []byte, used codec) ([]byte, error) {
+func (c *compressor) decompress(buf, stored []byte, used codec) ([]byte, error) {
 	switch used {
 	case codecNone:
 		return stored, nil

@@ -2,6 +2,7 @@ package checkpoint
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 )
 
@@ -89,12 +90,12 @@ func parseEntry(payload []byte, names interner) (e Entry, synced place, err erro
 	for i := range parts {
 		n := int64(le.Uint32(payload[72+4*i:]))
 		if n > int64(len(rest)) {
-			return e, synced, fmt.Errorf("entry is shorter than its parts")
+			return e, synced, errors.New("entry is shorter than its parts")
 		}
 		parts[i], rest = rest[:n:n], rest[n:]
 	}
 	if len(rest) > 0 {
-		return e, synced, fmt.Errorf("entry is longer than its parts")
+		return e, synced, errors.New("entry is longer than its parts")
 	}
 	e.Source, e.Split = names.intern(parts[0]), names.intern(parts[1])
 	e.From.Tag, e.To.Tag = names.intern(parts[2]), names.intern(parts[3])

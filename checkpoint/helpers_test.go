@@ -17,8 +17,10 @@ import (
 
 var (
 	wordFields = []arrow.Field{
-		{Name: "word", Type: batch.Text, Nullable: true}, {Name: "part", Type: batch.BigInt, Nullable: true},
-		{Name: "n", Type: batch.BigInt, Nullable: true}, {Name: "sum", Type: batch.Double, Nullable: true},
+		{Name: "word", Type: batch.Text, Nullable: true},
+		{Name: "part", Type: batch.BigInt, Nullable: true},
+		{Name: "n", Type: batch.BigInt, Nullable: true},
+		{Name: "sum", Type: batch.Double, Nullable: true},
 	}
 	wordSchema = arrow.NewSchema(wordFields, nil)
 	wordKeys   = arrow.NewSchema(wordFields[:2], nil)

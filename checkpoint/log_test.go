@@ -47,20 +47,34 @@ func TestRestoreGivesTheLastRowOfEachKey(t *testing.T) {
 		commits []saved
 		want    string
 	}{
-		{name: "a new row replaces the old one of its key", want: "0: a 1 3 1.0\n0: b 1 2 2.0\n",
-			commits: []saved{{upserts: "a 1 1 1\nb 1 2 2\n"}, {upserts: "a 1 3 1\n"}}},
-		{name: "a deleted key is gone and may come again", want: "0: b 1 9 9.0\n",
-			commits: []saved{{upserts: "a 1 1 1\nb 1 2 2\n"}, {deletes: "a 1\nb 1\n"}, {upserts: "b 1 9 9\n"}}},
-		{name: "deletions of a Save come before its rows", want: "0: a 1 2 2.0\n",
-			commits: []saved{{upserts: "a 1 1 1\n"}, {upserts: "a 1 2 2\n", deletes: "a 1\n"}}},
-		{name: "of equal keys in one Save the last row counts", want: "0: a 1 3 3.0\n",
-			commits: []saved{{upserts: "a 1 1 1\na 1 2 2\na 1 3 3\n"}}},
-		{name: "NULL, 0 and the empty string are keys of their own", want: "0: \"\" 0 2 2.0\n0: \"\" null 1 1.0\n0: null 0 3 3.0\n0: null null 5 4.0\n",
-			commits: []saved{{upserts: "\"\" null 1 1\n\"\" 0 2 2\nnull 0 3 3\nnull null 4 4\n"}, {upserts: "null null 5 4\n"}}},
-		{name: "a full image replaces all that was there", want: "0: c 1 1 1.0\n0: d 1 2 null\n",
-			commits: []saved{{upserts: "a 1 1 1\n"}, {full: true, upserts: "b 1 1 1\nd 1 1 1\n"}, {full: true, upserts: "c 1 1 1\nd 1 1 1\n"}, {upserts: "d 1 2 null\n"}}},
-		{name: "a full image without rows empties the table", want: "",
-			commits: []saved{{upserts: "a 1 1 1\n"}, {full: true}}},
+		{
+			name: "a new row replaces the old one of its key", want: "0: a 1 3 1.0\n0: b 1 2 2.0\n",
+			commits: []saved{{upserts: "a 1 1 1\nb 1 2 2\n"}, {upserts: "a 1 3 1\n"}},
+		},
+		{
+			name: "a deleted key is gone and may come again", want: "0: b 1 9 9.0\n",
+			commits: []saved{{upserts: "a 1 1 1\nb 1 2 2\n"}, {deletes: "a 1\nb 1\n"}, {upserts: "b 1 9 9\n"}},
+		},
+		{
+			name: "deletions of a Save come before its rows", want: "0: a 1 2 2.0\n",
+			commits: []saved{{upserts: "a 1 1 1\n"}, {upserts: "a 1 2 2\n", deletes: "a 1\n"}},
+		},
+		{
+			name: "of equal keys in one Save the last row counts", want: "0: a 1 3 3.0\n",
+			commits: []saved{{upserts: "a 1 1 1\na 1 2 2\na 1 3 3\n"}},
+		},
+		{
+			name: "NULL, 0 and the empty string are keys of their own", want: "0: \"\" 0 2 2.0\n0: \"\" null 1 1.0\n0: null 0 3 3.0\n0: null null 5 4.0\n",
+			commits: []saved{{upserts: "\"\" null 1 1\n\"\" 0 2 2\nnull 0 3 3\nnull null 4 4\n"}, {upserts: "null null 5 4\n"}},
+		},
+		{
+			name: "a full image replaces all that was there", want: "0: c 1 1 1.0\n0: d 1 2 null\n",
+			commits: []saved{{upserts: "a 1 1 1\n"}, {full: true, upserts: "b 1 1 1\nd 1 1 1\n"}, {full: true, upserts: "c 1 1 1\nd 1 1 1\n"}, {upserts: "d 1 2 null\n"}},
+		},
+		{
+			name: "a full image without rows empties the table", want: "",
+			commits: []saved{{upserts: "a 1 1 1\n"}, {full: true}},
+		},
 	} {
 		for _, compression := range []checkpoint.Compression{checkpoint.S2, checkpoint.Zstd, checkpoint.Uncompressed} {
 			t.Run(tt.name+", "+compression.String(), func(t *testing.T) {
@@ -90,8 +104,10 @@ func TestRestoreGivesTheLastRowOfEachKey(t *testing.T) {
 func TestKeysOfEveryType(t *testing.T) {
 	pool := batch.NewPool(0)
 	fields := []arrow.Field{
-		{Name: "b", Type: batch.Boolean, Nullable: true}, {Name: "d", Type: batch.Double, Nullable: true},
-		{Name: "at", Type: batch.Timestamp, Nullable: true}, {Name: "n", Type: batch.BigInt},
+		{Name: "b", Type: batch.Boolean, Nullable: true},
+		{Name: "d", Type: batch.Double, Nullable: true},
+		{Name: "at", Type: batch.Timestamp, Nullable: true},
+		{Name: "n", Type: batch.BigInt},
 	}
 	table := checkpoint.Table{Name: "t", Schema: arrow.NewSchema(fields, nil), Keys: []int{0, 1, 2}}
 	l := mustOpen(t, vfs.NewMem(), dir, checkpoint.Options{Mem: pool})
@@ -119,33 +135,47 @@ func TestSaveRefusesWhatItCanNotKeep(t *testing.T) {
 		save   func(t *testing.T, l *checkpoint.Log) error
 		want   string
 	}{
-		{name: "changes to an image with another version", want: "save it in full",
+		{
+			name: "changes to an image with another version", want: "save it in full",
 			before: func(t *testing.T, l *checkpoint.Log) {
 				mustSave(t, l, words("t"), false, "a 1 1 1\n", "")
 				decide(t, l)
 			},
-			save: func(t *testing.T, l *checkpoint.Log) error { return save(t, l, other, 0, false, "a 1 1 1\n", "") }},
-		{name: "a full image and changes in one commit", want: "both a full image and changes",
+			save: func(t *testing.T, l *checkpoint.Log) error { return save(t, l, other, 0, false, "a 1 1 1\n", "") },
+		},
+		{
+			name: "a full image and changes in one commit", want: "both a full image and changes",
 			before: func(t *testing.T, l *checkpoint.Log) { mustSave(t, l, words("t"), false, "a 1 1 1\n", "") },
-			save:   func(t *testing.T, l *checkpoint.Log) error { return save(t, l, words("t"), 1, true, "a 1 1 1\n", "") }},
-		{name: "a full image that deletes", want: "deletes nothing",
-			save: func(t *testing.T, l *checkpoint.Log) error { return save(t, l, words("t"), 0, true, "", "a 1\n") }},
-		{name: "a table without key", want: "needs a name and a key",
+			save:   func(t *testing.T, l *checkpoint.Log) error { return save(t, l, words("t"), 1, true, "a 1 1 1\n", "") },
+		},
+		{
+			name: "a full image that deletes", want: "deletes nothing",
+			save: func(t *testing.T, l *checkpoint.Log) error { return save(t, l, words("t"), 0, true, "", "a 1\n") },
+		},
+		{
+			name: "a table without key", want: "needs a name and a key",
 			save: func(t *testing.T, l *checkpoint.Log) error {
 				return l.Save(t.Context(), checkpoint.Table{Name: "t", Schema: wordSchema}, 0, false, nil, nil)
-			}},
-		{name: "a shard that is no number of 16 bits", want: "shard is out of range: -1",
-			save: func(t *testing.T, l *checkpoint.Log) error { return save(t, l, words("t"), -1, false, "", "") }},
-		{name: "a type that columns can't have", want: "type that state can't have: date32",
+			},
+		},
+		{
+			name: "a shard that is no number of 16 bits", want: "shard is out of range: -1",
+			save: func(t *testing.T, l *checkpoint.Log) error { return save(t, l, words("t"), -1, false, "", "") },
+		},
+		{
+			name: "a type that columns can't have", want: "type that state can't have: date32",
 			save: func(t *testing.T, l *checkpoint.Log) error {
 				s := arrow.NewSchema([]arrow.Field{{Name: "day", Type: arrow.FixedWidthTypes.Date32}}, nil)
 				return l.Save(t.Context(), checkpoint.Table{Name: "t", Schema: s, Keys: []int{0}}, 0, false, nil, nil)
-			}},
-		{name: "rows of other columns", want: "rows: 2 columns, want 4",
+			},
+		},
+		{
+			name: "rows of other columns", want: "rows: 2 columns, want 4",
 			save: func(t *testing.T, l *checkpoint.Log) error {
 				keys := mustParse(t, batch.NewPool(0), wordKeys, "a 1\n")
 				return l.Save(t.Context(), words("t"), 0, false, keys.Rows(), nil)
-			}},
+			},
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			l := mustOpen(t, vfs.NewMem(), dir, checkpoint.Options{})

@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"unicode/utf8"
 )
@@ -106,7 +107,7 @@ func decodeRecord(payload []byte) (*Record, []segmentRef, error) {
 	}
 	for i, ref := range s.Segments {
 		if ref.Size < fileHeaderSize || i > 0 && ref.Number <= s.Segments[i-1].Number {
-			return nil, nil, fmt.Errorf("segments are out of order")
+			return nil, nil, errors.New("segments are out of order")
 		}
 	}
 	return r, s.Segments, nil

@@ -177,7 +177,7 @@ func (m *image) readFrame(ref *frameRef) (arrow.RecordBatch, error) {
 		m.files[ref.segment] = f
 	}
 	m.stored = growBytes(m.stored[:0], int(ref.length))[:ref.length]
-	if n, err := f.ReadAt(m.stored, ref.offset+frameHeaderSize); err != nil && !(errors.Is(err, io.EOF) && n == len(m.stored)) {
+	if n, err := f.ReadAt(m.stored, ref.offset+frameHeaderSize); err != nil && (!errors.Is(err, io.EOF) || n != len(m.stored)) {
 		return nil, readError(path, ref.offset, err)
 	}
 	corrupt := func(why string) error { return &CorruptError{Path: path, Offset: ref.offset, Why: why} }

@@ -3,6 +3,7 @@ package checkpoint
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -52,18 +53,18 @@ func (l *Log) checkSave(spec *Table, shard int, full bool, upserts, deletedKeys 
 		return fmt.Errorf("shard is out of range: %d", shard)
 	}
 	if spec.Name == "" || len(spec.Keys) == 0 {
-		return fmt.Errorf("a table needs a name and a key")
+		return errors.New("a table needs a name and a key")
 	}
 	if full && deletedKeys != nil && deletedKeys.NumRows() > 0 {
-		return fmt.Errorf("a full image deletes nothing")
+		return errors.New("a full image deletes nothing")
 	}
 	t := l.tables[spec.Name]
 	if t != nil && t.savedIn == l.saves+1 && t.savedFull != full {
-		return fmt.Errorf("one commit has both a full image and changes")
+		return errors.New("one commit has both a full image and changes")
 	}
 	if t == nil || !t.sameSpec(spec) {
 		if t != nil && !full {
-			return fmt.Errorf("columns, keys or version differ from the stored image's: save it in full")
+			return errors.New("columns, keys or version differ from the stored image's: save it in full")
 		}
 		for _, f := range spec.Schema.Fields() {
 			if !isStorable(f.Type) {
@@ -158,13 +159,12 @@ func (l *Log) beginCommit(full bool) {
 	l.newSegment()
 }
 
-func (l *Log) newSegment() *segment {
+func (l *Log) newSegment() {
 	s := &segment{number: l.nextSegment, isNew: true, fileName: l.path(segmentName(l.nextSegment))}
 	l.nextSegment++
 	s.buf = appendFileHeader(s.buf, segmentFile, s.number)
 	s.size = int64(len(s.buf))
 	l.segments = append(l.segments, s)
-	return s
 }
 
 func (t *table) setSpec(spec *Table) error {

@@ -134,7 +134,7 @@ func (b *binder) schema(r *relation) *arrow.Schema { return b.nodes[r.node].Sche
 // because state is called after views and sinks.
 func (b *binder) claim(n ident) bool {
 	key := asciiLower(n.text)
-	at := Pos{}
+	var at Pos
 	if t := b.scope.tables[key]; t != nil {
 		at = t.name.at
 	} else if s, taken := b.sinks[key]; taken {
@@ -247,8 +247,8 @@ func (b *binder) finish(job *Job) (*Job, error) {
 	for _, s := range job.Sinks {
 		used[s.Node] = true
 	}
-	for i := len(b.nodes) - 1; i >= 0; i-- {
-		for _, in := range b.nodes[i].Inputs {
+	for i, v := range slices.Backward(b.nodes) {
+		for _, in := range v.Inputs {
 			used[in] = used[in] || used[i]
 		}
 	}

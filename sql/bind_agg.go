@@ -196,10 +196,8 @@ func (a *aggregation) window(c *call) bool {
 	var sizes [3]duration
 	ok := time != nil
 	for i, n := range c.args[1:] {
-		found := false
-		sizes[i].value, found = b.windowSize(n)
-		sizes[i].given = found
-		ok = ok && found
+		sizes[i].value, sizes[i].given = b.windowSize(n)
+		ok = ok && sizes[i].given
 	}
 	if !ok {
 		return false

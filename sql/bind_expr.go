@@ -101,8 +101,7 @@ func (e *exprBinder) make(at Pos, fn string, args ...*expr.Spec) *expr.Spec {
 
 // callFault reports why a function can't be called. Names that only SQL knows are among those that it proposes.
 func (e *exprBinder) callFault(at Pos, fn string, err error) {
-	var unknown *expr.UnknownFunctionError
-	if !errors.As(err, &unknown) {
+	if _, ok := errors.AsType[*expr.UnknownFunctionError](err); !ok {
 		e.faults.add(at, "%v", err)
 		return
 	}

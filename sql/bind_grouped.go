@@ -116,7 +116,8 @@ func (a *aggregation) windowField(n node) int {
 			part = n.name
 		}
 	case *name:
-		window, field := n.parts[0], ""
+		window := n.parts[0]
+		var field string
 		if len(n.parts) == 2 {
 			field = n.parts[1]
 		} else {

@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -78,9 +79,7 @@ func (b *binder) query(c *queryContext, q *query) *relation {
 // cloneTables copies names of WITH, of which each sees only those before it.
 func cloneTables(m map[string]*table) map[string]*table {
 	c := make(map[string]*table, len(m))
-	for k, t := range m {
-		c[k] = t
-	}
+	maps.Copy(c, m)
 	return c
 }
 

@@ -1,8 +1,10 @@
 package sql
 
 import (
+	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -38,14 +40,12 @@ func unitNamed(s string) (time.Duration, error) {
 		return 0, fmt.Errorf("interval: %q has no fixed length: use days", s)
 	}
 	for _, u := range intervalUnits {
-		for _, n := range u.names {
-			if s == n {
-				return u.size, nil
-			}
+		if slices.Contains(u.names, s) {
+			return u.size, nil
 		}
 	}
 	if s == "m" {
-		return 0, fmt.Errorf(`interval: "m" may be minute or month: write minutes`)
+		return 0, errors.New(`interval: "m" may be minute or month: write minutes`)
 	}
 	var names []string
 	for _, u := range intervalUnits {
@@ -61,7 +61,7 @@ func unitNamed(s string) (time.Duration, error) {
 func parseInterval(s string) (time.Duration, error) {
 	rest := strings.TrimSpace(s)
 	if rest == "" {
-		return 0, fmt.Errorf("interval: no text: write for example '10 seconds'")
+		return 0, errors.New("interval: no text: write for example '10 seconds'")
 	}
 	sum := time.Duration(0)
 	for rest != "" {
@@ -118,7 +118,7 @@ func scaleInterval(count string, unit time.Duration) (time.Duration, error) {
 func addIntervals(a, b time.Duration) (time.Duration, error) {
 	sum := a + b
 	if (a > 0) == (b > 0) && (sum > 0) != (a > 0) && a != 0 && b != 0 {
-		return 0, fmt.Errorf("interval: out of range")
+		return 0, errors.New("interval: out of range")
 	}
 	return sum, nil
 }

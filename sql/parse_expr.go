@@ -2,6 +2,7 @@ package sql
 
 import (
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -223,7 +224,7 @@ func (p *parser) negative(at Pos, n node) node {
 // isOperand says whether the n-th token from here shows that the word before it is a name.
 func (p *parser) isOperand(n int) bool {
 	t := p.peekAt(n)
-	return t.kind == endOfScript || t.kind == sign && strings.Contains(", ) = ; . <>", t.text)
+	return t.kind == endOfScript || t.kind == sign && slices.Contains([]string{",", ")", "=", ";", ".", "<>", "<", ">"}, t.text)
 }
 
 // postfix parses casts and fields behind an operand.

@@ -40,6 +40,7 @@ func (p *parser) primary() node {
 			return p.function()
 		}
 		return p.column()
+	case endOfScript, badToken:
 	}
 	p.unexpected("an expression")
 	return nil

@@ -139,6 +139,7 @@ func (t token) shown() string {
 		return "the name " + quoteName(t.text)
 	case stringText:
 		return fmt.Sprintf("the string %q", t.text)
+	case endOfScript, badToken:
 	}
 	return "the end"
 }

@@ -9,7 +9,7 @@ import (
 
 type checkCommand struct {
 	jobFlags
-	Mode string `enum:",append,update,complete" default:"" help:"Output mode of results that do not say."`
+	Mode string `placeholder:"MODE" help:"Output mode of results that do not say: append, update or complete."`
 }
 
 // Run checks the job.
@@ -30,7 +30,7 @@ func (c *checkCommand) Run(s streams) error {
 
 type explainCommand struct {
 	jobFlags
-	Mode string `enum:",append,update,complete" default:"" help:"Output mode of results that do not say."`
+	Mode string `placeholder:"MODE" help:"Output mode of results that do not say: append, update or complete."`
 }
 
 // Run prints the plan.

@@ -21,8 +21,8 @@ type genCommand struct {
 
 // genFlags are common to all generators.
 type genFlags struct {
-	Rate int64  `help:"Lines per second (default: as fast as they are taken)."`
-	Rows int64  `help:"Lines in all (default: without end)."`
+	Rate int64  `placeholder:"N" help:"Lines per second (default: as fast as they are taken)."`
+	Rows int64  `placeholder:"N" help:"Lines in all (default: without end)."`
 	Seed uint64 `default:"1" help:"Seed of the random numbers."`
 	To   string `default:"-" help:"Where to: -, file:PATH, tcp://HOST:PORT (connect) or tcp-listen://HOST:PORT (wait for one connection)."`
 }

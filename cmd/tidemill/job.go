@@ -13,7 +13,7 @@ import (
 // jobFlags say what the job is.
 type jobFlags struct {
 	Job  string   `arg:"" optional:"" help:"File with SQL statements; - is stdin."`
-	Exec []string `short:"e" help:"SQL statements, instead of a file." placeholder:"SQL" sep:"none"`
+	Exec []string `short:"e" help:"SQL statements, instead of a file; may be given more than once." placeholder:"SQL" sep:"none"`
 }
 
 // text returns the SQL of the job.
@@ -22,7 +22,7 @@ func (j *jobFlags) text(stdin io.Reader) (string, error) {
 	case j.Job != "" && len(j.Exec) > 0:
 		return "", wrongError{errors.New("give a job file or -e, not both")}
 	case len(j.Exec) > 0:
-		return strings.Join(j.Exec, ";\n"), nil
+		return strings.Join(j.Exec, "\n;\n"), nil
 	case j.Job == "":
 		return "", wrongError{errors.New("no job: give a file with SQL, or -e 'SQL'")}
 	case j.Job == "-":
@@ -43,10 +43,10 @@ func printError(w io.Writer, err error) {
 	switch {
 	case errors.As(err, &all):
 		for _, e := range all {
-			fmt.Fprintf(w, "tidemill: %s\n%s\n", e.Error(), e.Detail())
+			fmt.Fprintf(w, "tidemill: %s\n", e.Detail())
 		}
 	case errors.As(err, &one):
-		fmt.Fprintf(w, "tidemill: %s\n%s\n", one.Error(), one.Detail())
+		fmt.Fprintf(w, "tidemill: %s\n", one.Detail())
 	default:
 		fmt.Fprintf(w, "tidemill: %s\n", err)
 	}

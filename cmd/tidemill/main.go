@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"syscall"
 
 	"github.com/alecthomas/kong"
 )
@@ -40,6 +42,7 @@ type cli struct {
 }
 
 func main() {
+	signal.Ignore(syscall.SIGPIPE) // who reads stdout may have seen enough: a write's error then ends the command calmly
 	os.Exit(run(context.Background(), os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
 }
 

@@ -27,12 +27,12 @@ type runCommand struct {
 	Interval    time.Duration `default:"1s" help:"Time between two intervals."`
 	CommitEvery time.Duration `default:"1s" help:"How often output becomes visible and state durable."`
 	Checkpoint  string        `placeholder:"DIR" help:"Directory of state, offsets and journal (default: memory only)."`
-	Output      string        `enum:",table,csv,json" default:"" help:"How a bare SELECT prints: table (default on a terminal), csv or json."`
-	Mode        string        `enum:",append,update,complete" default:"" help:"Output mode of results that do not say: append, update or complete."`
-	Workers     int           `help:"Goroutines that decode and compute (default: one per core)."`
-	Memory      byteSize      `help:"Bound of tables, panes and pools, such as 512MB (default: half of the machine's)."`
+	Output      string        `placeholder:"FORMAT" help:"How a bare SELECT prints: table (default on a terminal), csv (default elsewhere) or json."`
+	Mode        string        `placeholder:"MODE" help:"Output mode of results that do not say: append (default where windows close), update (default for other aggregates) or complete."`
+	Workers     int           `placeholder:"N" help:"Goroutines that decode and compute (default: one per core)."`
+	Memory      byteSize      `placeholder:"SIZE" help:"Bound of tables, panes and pools, such as 512MB (default: half of the machine's)."`
 	BlockSize   byteSize      `help:"Size of the pieces that input is cut into (default: 256KiB)." hidden:""`
-	For         time.Duration `help:"Stop gracefully after this time."`
+	For         time.Duration `placeholder:"TIME" help:"Stop gracefully after this time, such as 20s."`
 	OnError     string        `enum:"skip,fail" default:"skip" help:"What to do with a bad row: skip (and count) or fail."`
 	Catchup     string        `enum:"coalesce,each" default:"coalesce" help:"After falling behind: one interval for all missed ticks, or each."`
 	Quiet       bool          `short:"q" help:"Print no status and no log, only errors."`

@@ -45,8 +45,9 @@ func (l layout) behind() (inArray, inBuffers int) {
 		return 7, 0
 	case offsetOne, offset63:
 		return 0, 3
+	default:
+		return 0, 0
 	}
-	return 0, 0
 }
 
 // input is a batch that the harness made, and its buffers, to hash and to overwrite.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -104,7 +105,7 @@ type setup struct {
 func (s setup) String() string {
 	size := "all"
 	if s.size > 0 {
-		size = fmt.Sprint(s.size)
+		size = strconv.Itoa(s.size)
 	}
 	str := fmt.Sprintf("batch size %s, garbage rows %t, columns %s, interval per batch %t, snapshot %s, partials %d", size, s.garbage,
 		s.layout, s.perBatch, s.snapshot, s.partials)

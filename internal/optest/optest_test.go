@@ -161,7 +161,7 @@ func TestRunFindsPlantedFaults(t *testing.T) {
 		{name: "looks at dead rows", want: "bad row that is not live"},
 		{name: "ignores validity", want: "-want +got"},
 		{name: "emits nothing", want: "no live row"},
-		{name: "unsorted selection", want: "Sel is not increasing"},
+		{name: "unsorted selection", want: "selection is not increasing"},
 		{name: "changes the input", want: "input batch was changed"},
 		{name: "reads text without dictionary", want: "panic: interface conversion"},
 		{name: "ignores the offset", want: "-want +got"},

@@ -93,12 +93,12 @@ func (r *run) judge(err error) error {
 	switch {
 	case r.c.WantErr != "":
 		if err == nil || !strings.Contains(err.Error(), r.c.WantErr) {
-			return fmt.Errorf("error: want one with %q, got %v", r.c.WantErr, err)
+			return fmt.Errorf("error: want one with %q, got %w", r.c.WantErr, err)
 		}
 		return nil
 	case r.setup.failAt > 0:
 		if err != errInjected { //nolint:errorlint // it must come back unchanged
-			return fmt.Errorf("error of emit: want it back unchanged, got %v", err)
+			return fmt.Errorf("error of emit: want it back unchanged, got %w", err)
 		}
 		return nil
 	case r.setup.cancelAt > 0 && err != nil:
@@ -173,7 +173,7 @@ func sortLines(text string) string {
 func (r *run) open() error {
 	op, err := r.c.New(operators.Env{Mem: r.pool, Bad: r.onBad, Late: r.onLate})
 	if err != nil {
-		return fmt.Errorf("New: %w", err)
+		return fmt.Errorf("build the operator: %w", err)
 	}
 	r.op = op
 	for range r.setup.partials {
@@ -262,7 +262,7 @@ func checkBatch(op operators.Operator, b batch.Batch) error {
 	last := int32(-1)
 	for _, i := range b.Sel {
 		if i <= last || int(i) >= b.NumRows() {
-			return fmt.Errorf("Sel is not increasing or out of range: row %d after %d of %d", i, last, b.NumRows())
+			return fmt.Errorf("the selection is not increasing or out of range: row %d after %d of %d", i, last, b.NumRows())
 		}
 		last = i
 	}

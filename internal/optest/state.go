@@ -149,11 +149,12 @@ func (s *State) text() string {
 	var lines []string
 	for at, rows := range s.rows {
 		for _, row := range rows {
-			line := fmt.Sprintf("%s %2d:", at.table, at.shard)
+			var line strings.Builder
+			fmt.Fprintf(&line, "%s %2d:", at.table, at.shard)
 			for _, col := range row.Columns() {
-				line += " " + valueText(col, 0)
+				line.WriteString(" " + valueText(col, 0))
 			}
-			lines = append(lines, line+"\n")
+			lines = append(lines, line.String()+"\n")
 		}
 	}
 	slices.Sort(lines)
@@ -216,10 +217,10 @@ func diff(want, got string) string {
 	for i := range length {
 		length[i] = make([]int, len(g)+1)
 	}
-	for i := len(w) - 1; i >= 0; i-- {
+	for i, v := range slices.Backward(w) {
 		for j := len(g) - 1; j >= 0; j-- {
 			length[i][j] = max(length[i+1][j], length[i][j+1])
-			if w[i] == g[j] {
+			if v == g[j] {
 				length[i][j] = length[i+1][j+1] + 1
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/tidemill/tidemill/batch"
+	"github.com/tidemill/tidemill/operators"
 )
 
 // tolerance is the relative difference at which DOUBLEs are the same, as DESIGN.md has it for aggregates.
@@ -143,6 +144,17 @@ func rowText(row []any) string {
 		}
 	}
 	return strings.Join(cells, " ")
+}
+
+// Accepted returns why a plan may rightly give other rows than the oracle's, "" if it may not.
+func Accepted(counts Counts, mode operators.Mode) string {
+	switch {
+	case counts.Fragile:
+		return "a sum of DOUBLEs cancels: its first digits depend on the order in which partials are merged"
+	case counts.Overflows && mode != operators.Append:
+		return "a sum of BIGINTs may fit at the end of one interval and not at that of another"
+	}
+	return ""
 }
 
 // LastByKey returns, in an updating result, the last row of each key, in the order in which keys first came.

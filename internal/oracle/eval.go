@@ -34,6 +34,7 @@ func eval(s *expr.Spec, row []any) (any, error) {
 		return row[s.Column], nil
 	case expr.LiteralKind:
 		return s.Value, nil
+	case expr.CallKind:
 	}
 	if v, isLazy, err := evalLazy(s, row); isLazy {
 		return v, err

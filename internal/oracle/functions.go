@@ -92,11 +92,11 @@ func substring(args []any) (any, error) {
 }
 
 func concat(args []any) (any, error) {
-	all := ""
+	var all strings.Builder
 	for _, a := range args {
-		all += a.(string)
+		all.WriteString(a.(string))
 	}
-	return all, nil
+	return all.String(), nil
 }
 
 func replace(args []any) (any, error) {

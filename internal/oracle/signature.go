@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"slices"
 	"sync"
 	"time"
 
@@ -36,7 +37,7 @@ var signatures = sync.OnceValue(func() map[arrow.Type][][]signature {
 			}
 			if len(args) < 3 {
 				for _, t := range types {
-					try(append(args[:len(args):len(args)], t))
+					try(append(slices.Clip(args), t))
 				}
 			}
 		}

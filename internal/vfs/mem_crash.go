@@ -58,6 +58,7 @@ func (c *crasher) after(n *memNode) *memNode {
 		changes = nil
 	case torn:
 		changes = changes[:c.rand.IntN(len(changes)+1)]
+	case kept, scattered: // names know no half
 	}
 	for _, change := range changes {
 		apply(names, change)
@@ -75,6 +76,7 @@ func (c *crasher) bytesAfter(n *memNode) []byte {
 		return data
 	}
 	switch c.bytes {
+	case lost:
 	case kept:
 		for _, w := range n.writes {
 			data = w.apply(data)

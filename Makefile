@@ -5,14 +5,17 @@ CACHE     := .cache
 LINTER    := $(CACHE)/golangci-lint
 BENCHSTAT := go tool -modfile=go.tools.mod benchstat
 
-# Of fuzz, bench and bench-compare.
+# Of fuzz, bench, bench-compare and bench-peers.
 PKG      ?= ./...
 FUZZTIME ?= 10m
 BENCH    ?= .
 COUNT    ?= 10
+ARGS     ?=
+PEERS    ?= duckdb,duckdb-parts,polars,spark,flink
+FLINK    := $(CACHE)/peers/flink-venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race lint fuzz crash bench bench-compare fmt tidy generate check clean-tree
+.PHONY: help build run test race lint fuzz crash test-python bench bench-compare bench-peers fmt tidy generate check clean-tree
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,10 +48,18 @@ fuzz: ## fuzz every target for FUZZTIME=10m; what is found stays in testdata/fuz
 		done; \
 	done
 
-crash: ## run the tests that crash, fail and restart at every file operation
-	go test -tags $(TAGS) -count=1 -run 'Crash|Fail|Restart|Recover' $(PKG)
+crash: ## crash and fail jobs at every file operation, and kill processes 200 times: some minutes
+	go test -tags $(TAGS) -count=1 -timeout 60m -v -run 'Crash|Error|Disk|Damaged|Journal|Record|Clock' . -full
+	go test -tags $(TAGS) -count=1 -timeout 60m -run 'Killed|Frozen|Signal|Chaos' ./cmd/tidemill -rounds 200
+	go test -tags $(TAGS) -count=1 -run 'Crash|Fail|Restart|Recover|Corrupt|Disk' ./checkpoint ./egress ./internal/vfs
 
-bench: ## run the benchmarks: BENCH=regexp PKG=./... COUNT=10
+test-python: ## read state images with pyarrow, as checkpoint/FORMAT.md says
+	test -x $(CACHE)/python/bin/python || python3 -m venv $(CACHE)/python
+	$(CACHE)/python/bin/pip install --quiet pyarrow zstandard
+	TIDEMILL_PYTHON=$(abspath $(CACHE)/python/bin/python) go test -tags $(TAGS) -count=1 -run Pyarrow ./checkpoint
+
+bench: build ## run the workloads and the benchmarks: ARGS='--count 5 wordcount' BENCH=regexp PKG=./... COUNT=10
+	bin/tidemill bench $(ARGS)
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(PKG)
 
 bench-compare: ## compare benchmarks with those of another revision: BASE=main
@@ -58,6 +69,14 @@ bench-compare: ## compare benchmarks with those of another revision: BASE=main
 	cd $(CACHE)/base && go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(PKG) > ../base.txt
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(PKG) > $(CACHE)/head.txt
 	$(BENCHSTAT) $(CACHE)/base.txt $(CACHE)/head.txt
+
+bench-peers: build ## run DuckDB, Polars, Spark and Flink (Java 17) on the same inputs: ARGS='--scale 0.1' PEERS=duckdb,polars
+	test -x $(CACHE)/peers/venv/bin/python || python3 -m venv $(CACHE)/peers/venv
+	$(CACHE)/peers/venv/bin/pip install --quiet -r bench/peers/requirements.txt
+	case '$(PEERS)' in *flink*) test -x $(FLINK) || python3 -m venv $(CACHE)/peers/flink-venv; \
+		$(FLINK) -m pip install --quiet -r bench/peers/requirements-flink.txt;; esac
+	bin/tidemill bench --dir $(CACHE)/peers/inputs --json $(CACHE)/peers/report.json $(ARGS)
+	FLINK_PYTHON=$(FLINK) $(CACHE)/peers/venv/bin/python bench/peers/peers.py --peers '$(PEERS)' $(CACHE)/peers/report.json
 
 fmt: $(LINTER) ## format the code
 	$(LINTER) fmt ./...

@@ -96,8 +96,8 @@ func reasonOf(row ingest.BadRow) string {
 	return s.String()
 }
 
-// reporter returns the function that operators tell of rows they can't compute. Such a row is known by its number in the split.
-func (b *badRows) ofOperator(splits func(int32) *splitRun) func(n *nodeRun, origin *batch.Origin, row int32, why string) {
+// ofOperator returns the function that operators tell of rows they can't compute. Such a row is known by its number in the split.
+func (b *badRows) ofOperator(splits func(int32) *splitRun) badRowFunc {
 	return func(n *nodeRun, origin *batch.Origin, row int32, why string) {
 		bad := ingest.BadRow{Offset: -1, Why: why}
 		source, split := n.Name, ""

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -49,14 +50,11 @@ func (k catalog) Columns(def *sql.SourceDef) ([]arrow.Field, error) {
 }
 
 func describeFields(fields []arrow.Field) string {
-	text := ""
+	all := make([]string, len(fields))
 	for i, f := range fields {
-		if i > 0 {
-			text += ", "
-		}
-		text += f.Name + " " + batch.TypeName(f.Type)
+		all[i] = f.Name + " " + batch.TypeName(f.Type)
 	}
-	return text
+	return strings.Join(all, ", ")
 }
 
 // sample returns the first records of a source, cut on a record end, with the header if there is one. What is read of stdin is put
@@ -125,7 +123,7 @@ func (c *Context) peekStdin() ([]byte, error) {
 	rest := c.cfg.Stdin
 	c.cfg.Stdin = r
 	go func() {
-		defer w.Close() //nolint:errcheck // the reader sees its end either way
+		defer w.Close() // the reader sees its end either way
 		if _, err := w.Write(head); err == nil {
 			io.Copy(w, rest) //nolint:errcheck // a broken pipe means that nobody reads any more
 		}

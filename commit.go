@@ -8,8 +8,6 @@ import (
 	"slices"
 	"sync/atomic"
 
-	"github.com/apache/arrow-go/v18/arrow"
-
 	"github.com/tidemill/tidemill/batch"
 	"github.com/tidemill/tidemill/checkpoint"
 	"github.com/tidemill/tidemill/egress"
@@ -27,6 +25,7 @@ type committer struct {
 	pending chan struct{} // a place for each commit under way: two at most
 	done    atomic.Uint64 // last commit that is durable and visible
 	empty   map[int]*batch.Frame
+	hold    journalHold
 }
 
 // commitItem is an interval that ended, with a commit if one is due.
@@ -39,17 +38,9 @@ type commitItem struct {
 // commitWork is what a commit saves.
 type commitWork struct {
 	record checkpoint.Record
+	drops  []string // state tables
 	saves  []savedRows
 	acks   []ack
-}
-
-// savedRows is a copy of changed state rows.
-type savedRows struct {
-	table   checkpoint.Table
-	shard   int
-	isFull  bool
-	upserts *batch.Frame
-	deletes *batch.Frame
 }
 
 type ack struct {
@@ -78,18 +69,24 @@ func (e *engine) handOver(ctx context.Context, iv batch.Interval, isLast bool) e
 		e.isDirty = true
 	}
 	now := e.cfg.Clock.Now()
-	isDue := isLast || now.Sub(e.lastCommit) >= e.cfg.CommitEvery
+	e.stall = 0
+	e.commits.hold.tryAgain()
+	isDue := isLast || e.commits.hold.takeUrgent() || now.Sub(e.lastCommit) >= e.cfg.CommitEvery || now.Before(e.lastCommit)
 	if isDue && (e.isDirty || isLast) {
 		work, err := e.snapshot(ctx, iv)
 		if err != nil {
+			e.commits.release(item)
 			return err
 		}
-		item.commit = work
 		e.isDirty = false
 		e.lastCommit = now
 		select {
 		case e.commits.pending <- struct{}{}:
+			item.commit = work
+			e.stall = e.cfg.Clock.Now().Sub(now)
 		case <-ctx.Done():
+			work.release()
+			e.commits.release(item)
 			return context.Cause(ctx)
 		}
 	}
@@ -119,57 +116,22 @@ func (e *engine) snapshot(ctx context.Context, iv batch.Interval) (*commitWork, 
 	if e.log == nil {
 		return work, nil
 	}
+	if e.migration != nil {
+		work.drops, e.migration.drops = e.migration.drops, nil
+	}
 	for _, n := range e.graph.stateful() {
-		op := n.tail.(operators.Stateful)
-		tables := make(map[string]checkpoint.Table)
-		for _, t := range op.StateTables() {
-			tables[t.Name] = tableOf(t)
-		}
-		err := op.Snapshot(ctx, false, func(table string, shard int, upserts, deleted arrow.RecordBatch) error {
-			t := tables[table]
-			work.saves = append(work.saves, savedRows{
-				table: t, shard: shard, upserts: e.copyRows(upserts, t.Schema), deletes: e.copyRows(deleted, keySchema(t)),
-			})
-			return nil
-		})
-		if err != nil {
+		if err := e.snapshotNode(ctx, n, work); err != nil {
 			work.release()
 			return nil, fmt.Errorf("save state: operator %s: %w", n.Name, err)
 		}
+		n.savesAll = false
 	}
 	return work, nil
 }
 
-func tableOf(t operators.StateTable) checkpoint.Table {
-	return checkpoint.Table{Name: t.Name, Schema: t.Schema, Keys: t.Keys, Version: t.Version}
-}
-
-// keySchema returns the schema of a table's keys.
-func keySchema(t checkpoint.Table) *arrow.Schema {
-	fields := make([]arrow.Field, len(t.Keys))
-	for i, k := range t.Keys {
-		fields[i] = t.Schema.Field(k)
-	}
-	return arrow.NewSchema(fields, nil)
-}
-
-func (e *engine) copyRows(rows arrow.RecordBatch, schema *arrow.Schema) *batch.Frame {
-	if rows == nil || rows.NumRows() == 0 {
-		return nil
-	}
-	f := batch.NewFrame(e.pool, schema)
-	f.AppendBatch(batch.Batch{Rows: rows})
-	return f
-}
-
 func (w *commitWork) release() {
-	for _, s := range w.saves {
-		if s.upserts != nil {
-			s.upserts.Release()
-		}
-		if s.deletes != nil {
-			s.deletes.Release()
-		}
+	for i := range w.saves {
+		w.saves[i].release()
 	}
 	w.saves = nil
 }
@@ -239,8 +201,13 @@ func (c *committer) commit(ctx context.Context, w *commitWork) error {
 	e := c.engine
 	r := &w.record
 	if e.log != nil {
-		for _, s := range w.saves {
-			if err := c.save(ctx, s); err != nil {
+		for _, table := range w.drops {
+			if err := e.log.Drop(table); err != nil {
+				return err
+			}
+		}
+		for i := range w.saves {
+			if err := w.saves[i].save(ctx, e.log); err != nil {
 				return err
 			}
 		}
@@ -255,14 +222,19 @@ func (c *committer) commit(ctx context.Context, w *commitWork) error {
 		}
 		r.Tokens[s.name] = token
 	}
+	covered := *r // with all splits
 	if e.log != nil {
 		if err := c.syncJournal(); err != nil {
 			return err
 		}
+	}
+	trimmed := c.trimSplits(r)
+	if e.log != nil {
 		if err := e.log.Decide(ctx, *r); err != nil {
 			return err
 		}
 	}
+	e.forget(trimmed)
 	for _, s := range e.sinks {
 		if err := s.sink.Commit(ctx, r.Commit, egress.Token(r.Tokens[s.name])); err != nil {
 			return fmt.Errorf("sink %s: make commit visible: %w", s.name, err)
@@ -273,20 +245,7 @@ func (c *committer) commit(ctx context.Context, w *commitWork) error {
 			return fmt.Errorf("source %s: acknowledge: %w", a.source.name, err)
 		}
 	}
-	return c.truncateJournal(r)
-}
-
-func (c *committer) save(ctx context.Context, s savedRows) error {
-	var upserts, deletes arrow.RecordBatch
-	if s.upserts != nil {
-		upserts = s.upserts.Rows().NewSlice(0, int64(s.upserts.Len()))
-		defer upserts.Release()
-	}
-	if s.deletes != nil {
-		deletes = s.deletes.Rows().NewSlice(0, int64(s.deletes.Len()))
-		defer deletes.Release()
-	}
-	return c.engine.log.Save(ctx, s.table, s.shard, s.isFull, upserts, deletes)
+	return c.truncateJournal(&covered)
 }
 
 // openSinks opens every sink with the token of the last record, which commits what was decided and discards what was not.

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/tidemill/tidemill/internal/vfs"
@@ -25,6 +26,9 @@ type Config struct {
 	MemoryBytes int64
 	// Checkpoint is the directory of state, offsets and journal. The default is none: a restart starts over.
 	Checkpoint string
+	// DropState names operators, tables and sources whose state in the checkpoint may be given up where the job can't use it. The
+	// default is none: such a job is refused. What the job can use is not given up.
+	DropState []string
 	// Compression is the codec of state images: s2 (default), zstd or none.
 	Compression string
 	// JournalBytes bounds the journal. The default is 4 GiB.
@@ -53,6 +57,9 @@ type Config struct {
 	Log *slog.Logger
 	// OnStatus is called after every interval, from the engine's goroutine: it must be quick.
 	OnStatus func(Status)
+	// SinkDir makes all sinks write files without headers in directories of their names below it, instead of where the job says. The
+	// default is none. It serves trials of a job whose results must go nowhere.
+	SinkDir string
 	// FS is the file system of checkpoints and file sinks. The default is the real one.
 	FS vfs.FS
 }
@@ -84,14 +91,7 @@ func (c Config) Validate() error {
 	return errors.Join(errs...)
 }
 
-func oneOf(s string, all ...string) bool {
-	for _, a := range all {
-		if s == a {
-			return true
-		}
-	}
-	return false
-}
+func oneOf(s string, all ...string) bool { return slices.Contains(all, s) }
 
 func (c Config) withDefaults() Config {
 	if c.Interval == 0 {

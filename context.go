@@ -17,6 +17,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -160,7 +161,16 @@ func (c *Context) newSink(def *sql.SinkDef, schema *arrow.Schema) (egress.Sink, 
 	if def.URI == "" && format == "" {
 		format = c.cfg.Output
 	}
-	return egress.Open(def.URI, format, def.Options, egress.OpenSpec{
+	uri, options := def.URI, def.Options
+	if c.cfg.SinkDir != "" && !strings.HasPrefix(uri, "blackhole:") {
+		if format = strings.ToUpper(format); format == "" || format == "TABLE" {
+			format = "CSV"
+		}
+		uri, options = "file:"+filepath.Join(c.cfg.SinkDir, def.Name), maps.Clone(options)
+		delete(options, "header")
+		delete(options, "compression")
+	}
+	return egress.Open(uri, format, options, egress.OpenSpec{
 		FS: c.cfg.FS, Stdout: c.cfg.Stdout, Mem: c.pool, Schema: schema,
 	})
 }
@@ -287,6 +297,23 @@ func (c *Context) Plan() (*operators.Plan, error) {
 // Check reports all mistakes of the description so far. It opens nothing, but sources whose columns are inferred.
 func (c *Context) Check() error { return c.bind() }
 
+// CheckRepeatable is Check, and reports sources that a second run could not read again from their start to their end.
+func (c *Context) CheckRepeatable() error {
+	if err := c.Check(); err != nil {
+		return err
+	}
+	var errs []error
+	for _, s := range c.sources {
+		switch {
+		case !s.source.Replayable():
+			errs = append(errs, fmt.Errorf("source %s can't be read twice: put what it sends into a file", s.name))
+		case !s.source.Bounded():
+			errs = append(errs, fmt.Errorf("source %s never ends: leave out what makes it wait for more", s.name))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // Start opens checkpoint, sinks and sources, and begins the first interval. It returns when the job runs; ctx ends it. The error
 // reports all mistakes of the description; nothing was opened then.
 func (c *Context) Start(ctx context.Context) error {
@@ -349,7 +376,7 @@ func (c *Context) BadRows() []BadRows {
 
 func newEngine(cfg Config, pool *batch.Pool, plan *operators.Plan, sinks []sinkSpec) *engine {
 	e := &engine{
-		cfg: cfg, plan: plan, sinks: sinks, pool: pool,
+		cfg: cfg, plan: plan, sinks: sinks, pool: pool, splits: make(map[int32]*splitRun),
 		queue:   make(chan work, queueBlocks*cfg.Workers),
 		arrived: make(chan struct{}), resume: make(chan struct{}),
 		cutNow: make(chan struct{}, 1), check: make(chan struct{}, 1),
@@ -374,7 +401,8 @@ func (e *engine) open(ctx context.Context, sources []sourceSpec) (err error) {
 			err = errors.Join(err, e.closeSinks(opened), e.closeState())
 		}
 	}()
-	if e.graph, err = newGraph(e.plan, e.pool, e.cfg.Workers, graphEvents{onBad: e.bad.ofOperator(e.splitOf)}); err != nil {
+	//nolint:contextcheck // constants are computed once, without a context: nothing in that waits
+	if e.graph, err = newGraph(e.plan, e.pool, e.cfg.Workers, e.bad.ofOperator(e.splitOf)); err != nil {
 		return err
 	}
 	for _, s := range sources {
@@ -407,7 +435,8 @@ func (e *engine) openCheckpoint(ctx context.Context) error {
 		return nil
 	}
 	log, err := checkpoint.Open(e.cfg.FS, e.cfg.Checkpoint, checkpoint.Options{
-		Compression: compressions[e.cfg.Compression], Mem: e.pool, JournalBytes: e.cfg.JournalBytes,
+		Compression: compressions[e.cfg.Compression], Mem: e.pool, JournalFileBytes: min(64<<20, max(e.cfg.JournalBytes/4, 1<<10)),
+		Check: e.checkPlan,
 	})
 	if err != nil {
 		return err
@@ -415,7 +444,9 @@ func (e *engine) openCheckpoint(ctx context.Context) error {
 	e.log = log
 	last := log.Last()
 	if last == nil {
-		return nil
+		// The job's id is durable before a sink stages files under it: a restart would not know them as its own.
+		e.record.Last = checkpoint.Interval{Start: int64(start), End: int64(start)}
+		return log.Decide(ctx, e.record)
 	}
 	e.record = *last
 	e.running.ID = last.Last.ID + 1
@@ -425,7 +456,7 @@ func (e *engine) openCheckpoint(ctx context.Context) error {
 	for _, s := range e.sources {
 		s.restore(last)
 	}
-	return e.restoreState(ctx, last)
+	return e.restoreState(ctx)
 }
 
 var compressions = map[string]checkpoint.Compression{
@@ -434,32 +465,8 @@ var compressions = map[string]checkpoint.Compression{
 
 func newJobID() string {
 	var id [8]byte
-	rand.Read(id[:]) //nolint:errcheck // it never fails, as its documentation says
+	rand.Read(id[:]) // never fails, as its documentation says
 	return hex.EncodeToString(id[:])
-}
-
-// restoreState gives the state tables of the last record to the operators of the same name. A table that no operator knows means
-// another job: it is refused before anything changes.
-func (e *engine) restoreState(ctx context.Context, last *checkpoint.Record) error {
-	known := make(map[string]bool)
-	for _, n := range e.graph.stateful() {
-		op := n.tail.(operators.Stateful)
-		for _, t := range op.StateTables() {
-			known[t.Name] = true
-			restore := func(shard int, rows arrow.RecordBatch) error { return op.Restore(ctx, t.Name, shard, rows) }
-			if err := e.log.Restore(ctx, t.Name, restore); err != nil {
-				return fmt.Errorf("restore state: operator %s: %w", n.Name, err)
-			}
-		}
-		n.restoredRows = op.Stats().Rows + op.Stats().Retired
-	}
-	for table := range last.States {
-		if !known[table] {
-			return fmt.Errorf("checkpoint %s: it has state of %s, which this job does not: run the job that wrote it, or start with an empty directory",
-				e.cfg.Checkpoint, table)
-		}
-	}
-	return nil
 }
 
 // close releases everything that run left, after it.

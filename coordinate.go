@@ -16,7 +16,7 @@ func (e *engine) coordinate(ctx context.Context) error {
 	if err := e.graph.beginChains(e.running); err != nil {
 		return err
 	}
-	opened, isStopping := e.opened, false
+	opened, isCutWanted, isStopping := e.opened, false, false
 	tick := e.tickAfter(e.now())
 	e.nextTick <- tick.Go()
 	for {
@@ -27,12 +27,16 @@ func (e *engine) coordinate(ctx context.Context) error {
 		select {
 		case <-opened:
 			opened = nil
+			if isCutWanted {
+				e.requestCut()
+			}
 			continue
 		case <-e.check:
 			continue
 		case <-e.stop:
 			isStopping = true
 		case <-e.cutNow:
+			isCutWanted = true
 		case <-e.ticked:
 			isTick = true
 		case <-ctx.Done():
@@ -54,6 +58,7 @@ func (e *engine) coordinate(ctx context.Context) error {
 			}
 		}
 		end = max(end, e.running.Start+1)
+		isCutWanted = false
 		if err := e.endInterval(ctx, end, isStopping); err != nil || isStopping {
 			return err
 		}
@@ -175,14 +180,20 @@ func (e *engine) cut(ctx context.Context, next batch.Interval) error {
 
 // closeInterval runs the operators' end of the interval, while the workers stand still.
 func (e *engine) closeInterval(ctx context.Context, iv batch.Interval) error {
-	watermarks := make(map[string]batch.Time, len(e.sources))
+	var rows int64
 	for _, s := range e.sources {
-		watermarks[s.name] = s.watermark()
+		w := s.watermark()
+		if s.node != nil {
+			s.node.inMarks[0] = w
+			rows += s.node.rowsIn.Load()
+		}
 	}
+	before := e.rowsIn
+	e.rowsIn = rows
 	if err := e.graph.beginTail(iv); err != nil {
 		return err
 	}
-	if err := e.graph.endInterval(ctx, iv, watermarks); err != nil {
+	if err := e.graph.endInterval(ctx, iv, rows-before); err != nil {
 		return err
 	}
 	return e.checkMemory()
@@ -208,7 +219,7 @@ func (e *engine) publishStatus(iv batch.Interval, began time.Time, isLast bool) 
 	now := e.cfg.Clock.Now()
 	s := Status{
 		Job: e.record.Job, Interval: iv, Commit: e.commits.done.Load(), BytesIn: e.bytesIn.Load(), Bad: e.bad.total(),
-		Took: now.Sub(began), Lag: max(0, now.Sub(iv.End.Go())), MemoryBytes: e.pool.Used(), Watermark: batch.MaxTime,
+		Took: now.Sub(began), Stall: e.stall, Lag: max(0, now.Sub(iv.End.Go())), MemoryBytes: e.pool.Used(), Watermark: batch.MaxTime,
 		RowsOut: e.rowsOut, Ended: isLast,
 	}
 	for _, n := range e.graph.nodes {

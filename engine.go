@@ -51,8 +51,10 @@ type engine struct {
 	bad     *badRows
 	log     *checkpoint.Log // nil without a checkpoint
 	record  checkpoint.Record
-	commits *committer
-	workers []*worker
+	// migration is what becomes of the last record's state, nil if there is no such record.
+	migration *migration
+	commits   *committer
+	workers   []*worker
 
 	queue   chan work
 	arrived chan struct{} // a worker stands still at the end of the interval
@@ -69,13 +71,15 @@ type engine struct {
 
 	nextSplit  atomic.Int32
 	splitsMu   sync.RWMutex
-	splits     []*splitRun // by ID
+	splits     map[int32]*splitRun
 	isAborted  bool
 	blocksIn   atomic.Int64 // since the last commit
 	bytesIn    atomic.Int64
 	ivBytes    atomic.Int64 // of the running interval
 	cancel     context.CancelCauseFunc
 	lastCommit time.Time
+	stall      time.Duration // of the commit at the end of the last interval
+	rowsIn     int64         // up to the end of the last interval
 	rowsOut    int64
 	isDirty    bool // something happened since the last commit
 
@@ -104,7 +108,7 @@ func notify(c chan struct{}) {
 
 func (e *engine) registerSplit(sp *splitRun) {
 	e.splitsMu.Lock()
-	e.splits = append(e.splits, sp)
+	e.splits[sp.id] = sp
 	if e.isAborted {
 		sp.times.abort()
 	}
@@ -114,10 +118,13 @@ func (e *engine) registerSplit(sp *splitRun) {
 func (e *engine) splitOf(id int32) *splitRun {
 	e.splitsMu.RLock()
 	defer e.splitsMu.RUnlock()
-	if id < 0 || int(id) >= len(e.splits) {
-		return nil
-	}
 	return e.splits[id]
+}
+
+func (e *engine) forgetSplit(id int32) {
+	e.splitsMu.Lock()
+	delete(e.splits, id)
+	e.splitsMu.Unlock()
 }
 
 // send passes a block to the workers, by way of the journal where the source has one. It blocks while the queue is full. After an
@@ -155,6 +162,7 @@ func (e *engine) run(parent context.Context) error {
 	ctx, cancel := context.WithCancelCause(parent)
 	e.cancel = cancel
 	var goroutines sync.WaitGroup
+	e.graph.bind(ctx)
 	for _, w := range e.workers {
 		w.bind(ctx)
 		goroutines.Go(func() {

@@ -16,11 +16,18 @@ import (
 // operators that run at the end of an interval. An edge from a chain to the tail ends in a partial per worker (Keyed operators)
 // or in a gather per worker, whose rows are put in order of (split, row) at the end of the interval.
 type graph struct {
-	plan   *operators.Plan
-	pool   *batch.Pool
 	nodes  []*nodeRun
 	chains []*chain
+	onBad  badRowFunc
+
+	// Scratch, written again in every interval.
+	numbers []int32 // 0, 1, 2, …: selections of runs of rows
+	located []located
+	errs    []error // by worker
 }
+
+// badRowFunc is told that a row of the batch with the origin given can't be computed by n.
+type badRowFunc func(n *nodeRun, origin *batch.Origin, row int32, why string)
 
 // nodeRun is a node of the plan while the engine runs.
 type nodeRun struct {
@@ -29,12 +36,16 @@ type nodeRun struct {
 	inChain   bool // has an instance per worker
 	account   *batch.Account
 
-	tail operators.Operator // the only instance, of a node in the tail
-	out  *output            // of an Output node
+	tail     operators.Operator // the only instance, of a node in the tail
+	tailEmit batch.Emit         // passes what it emits to its consumers
+	out      *output            // of an Output node
+	inMarks  []batch.Time       // scratch: watermarks of the inputs; of a Scan that of its source
+	text     string             // of the spec
 
 	rowsIn, rowsOut, bad, late atomic.Int64
 	watermark                  batch.Time // promised at the end of the running interval
 	restoredRows               int64      // that the state held when this run began
+	savesAll                   bool       // the next commit saves the state in full: it was kept in another form
 }
 
 // edge leads to an input of a node.
@@ -57,6 +68,12 @@ type gather struct {
 	pieces []piece
 }
 
+// located is a piece with the gather that it is in.
+type located struct {
+	piece
+	gather *gather
+}
+
 // piece is a run of rows of a gather's frame that came in one batch.
 type piece struct {
 	split    int32
@@ -64,15 +81,12 @@ type piece struct {
 	from, to int
 }
 
-// onBad and onLate tell who runs the graph about rows that were dropped.
-type graphEvents struct {
-	onBad func(n *nodeRun, origin *batch.Origin, row int32, why string)
-}
-
-func newGraph(plan *operators.Plan, pool *batch.Pool, workers int, events graphEvents) (*graph, error) {
-	g := &graph{plan: plan, pool: pool}
+// newGraph builds the operators of a plan for a number of workers. onBad is told of rows that an operator can't compute.
+func newGraph(plan *operators.Plan, pool *batch.Pool, workers int, onBad badRowFunc) (*graph, error) {
+	g := &graph{onBad: onBad}
 	for _, n := range plan.Nodes {
-		run := &nodeRun{Node: n, watermark: batch.MinTime, account: pool.Account(n.Name)}
+		run := &nodeRun{Node: n, watermark: batch.MinTime, account: pool.Account(n.Name), text: n.Spec.String()}
+		run.inMarks = make([]batch.Time, max(1, len(n.Inputs)))
 		run.inChain = isStateless(n.Spec)
 		for input, id := range n.Inputs {
 			from := g.nodes[id]
@@ -84,12 +98,13 @@ func newGraph(plan *operators.Plan, pool *batch.Pool, workers int, events graphE
 		}
 		g.nodes = append(g.nodes, run)
 	}
-	if err := g.buildTail(events); err != nil {
+	if err := g.buildTail(); err != nil {
 		g.close()
 		return nil, err
 	}
+	g.errs = make([]error, workers)
 	for range workers {
-		if err := g.addChain(events); err != nil {
+		if err := g.addChain(); err != nil {
 			g.close()
 			return nil, err
 		}
@@ -105,31 +120,31 @@ func isStateless(s operators.Spec) bool {
 	return false
 }
 
-func (g *graph) env(n *nodeRun, events graphEvents) operators.Env {
+func (g *graph) env(n *nodeRun) operators.Env {
 	return operators.Env{
 		Mem: n.account,
 		Bad: func(origin *batch.Origin, row int32, why string) {
 			n.bad.Add(1)
-			events.onBad(n, origin, row, why)
+			g.onBad(n, origin, row, why)
 		},
 		Late: func(rows int) { n.late.Add(int64(rows)) },
 	}
 }
 
-func (g *graph) build(n *nodeRun, events graphEvents) (operators.Operator, error) {
-	op, err := operators.Build(n.Node, g.env(n, events))
+func (g *graph) build(n *nodeRun) (operators.Operator, error) {
+	op, err := operators.Build(n.Node, g.env(n))
 	if err != nil {
 		return nil, fmt.Errorf("build operator %s: %w", n.Name, err)
 	}
 	return op, nil
 }
 
-func (g *graph) buildTail(events graphEvents) error {
+func (g *graph) buildTail() error {
 	for _, n := range g.nodes {
 		if n.inChain || n.out != nil {
 			continue
 		}
-		op, err := g.build(n, events)
+		op, err := g.build(n)
 		if err != nil {
 			return err
 		}
@@ -138,7 +153,7 @@ func (g *graph) buildTail(events graphEvents) error {
 	return nil
 }
 
-func (g *graph) addChain(events graphEvents) error {
+func (g *graph) addChain() error {
 	c := &chain{
 		ops:      make([]operators.Operator, len(g.nodes)),
 		emits:    make([]batch.Emit, len(g.nodes)),
@@ -150,7 +165,7 @@ func (g *graph) addChain(events graphEvents) error {
 		if !n.inChain {
 			continue
 		}
-		op, err := g.build(n, events)
+		op, err := g.build(n)
 		if err != nil {
 			return err
 		}
@@ -248,28 +263,34 @@ func (g *graph) beginTail(iv batch.Interval) error {
 	return nil
 }
 
-// endInterval runs when the workers are done with the interval and stand still. sources has a watermark per Scan node.
-func (g *graph) endInterval(ctx context.Context, iv batch.Interval, sources map[string]batch.Time) error {
+// bind makes the emit functions of the tail, for the life of ctx.
+func (g *graph) bind(ctx context.Context) {
 	for _, n := range g.nodes {
-		if err := g.endNode(ctx, n, sources); err != nil {
+		if n.tail != nil {
+			n.tailEmit = func(b batch.Batch) error { return g.passOn(ctx, n, b) }
+		}
+	}
+}
+
+// endInterval runs when the workers are done with the interval and stand still. Scan nodes have the watermarks of their sources in
+// inMarks.
+func (g *graph) endInterval(ctx context.Context, iv batch.Interval, rows int64) error {
+	for _, n := range g.nodes {
+		if err := g.endNode(ctx, n, rows); err != nil {
 			return fmt.Errorf("operator %s: interval %d: %w", n.Name, iv.ID, err)
 		}
 	}
 	return nil
 }
 
-func (g *graph) endNode(ctx context.Context, n *nodeRun, sources map[string]batch.Time) error {
-	in := make([]batch.Time, len(n.Inputs))
+func (g *graph) endNode(ctx context.Context, n *nodeRun, rows int64) error {
 	for i, id := range n.Inputs {
-		in[i] = g.nodes[id].watermark
-	}
-	if scan, ok := n.Spec.(*operators.ScanSpec); ok {
-		in = append(in, sources[scan.Source])
+		n.inMarks[i] = g.nodes[id].watermark
 	}
 	if n.inChain {
 		n.watermark = batch.MaxTime
 		for _, c := range g.chains {
-			out, err := c.ops[n.ID].EndInterval(ctx, in, c.emits[n.ID])
+			out, err := c.ops[n.ID].EndInterval(ctx, n.inMarks, c.emits[n.ID])
 			if err != nil {
 				return err
 			}
@@ -277,7 +298,7 @@ func (g *graph) endNode(ctx context.Context, n *nodeRun, sources map[string]batc
 		}
 		return nil
 	}
-	if err := g.absorb(ctx, n); err != nil {
+	if err := g.absorb(ctx, n, rows); err != nil {
 		return err
 	}
 	if err := g.feedGathered(ctx, n); err != nil {
@@ -286,13 +307,13 @@ func (g *graph) endNode(ctx context.Context, n *nodeRun, sources map[string]batc
 	if n.out != nil {
 		return nil
 	}
-	out, err := n.tail.EndInterval(ctx, in, g.tailEmit(ctx, n))
+	out, err := n.tail.EndInterval(ctx, n.inMarks, n.tailEmit)
 	n.watermark = out
 	return err
 }
 
-// absorb adds the workers' partials to the state of a Keyed node, in parallel over shards.
-func (g *graph) absorb(ctx context.Context, n *nodeRun) error {
+// absorb adds the workers' partials to the state of a Keyed node: in parallel over shards, unless the interval had few rows.
+func (g *graph) absorb(ctx context.Context, n *nodeRun, rows int64) error {
 	keyed, ok := n.tail.(operators.Keyed)
 	if !ok || g.chains[0].partials[n.ID] == nil {
 		return nil
@@ -300,34 +321,53 @@ func (g *graph) absorb(ctx context.Context, n *nodeRun) error {
 	for _, c := range g.chains {
 		c.partials[n.ID].Seal()
 	}
-	var (
-		next  atomic.Int64
-		wg    sync.WaitGroup
-		errs  = make([]error, len(g.chains))
-		drain = func(w int) {
-			for {
-				shard := int(next.Add(1)) - 1
-				if shard >= operators.NumShards || errs[w] != nil {
-					return
-				}
-				for _, c := range g.chains {
-					if err := keyed.Absorb(ctx, shard, c.partials[n.ID]); err != nil {
-						errs[w] = err
-						return
-					}
-				}
+	var err error
+	if len(g.chains) == 1 || rows < parallelRows {
+		for shard := range operators.NumShards {
+			if err = g.absorbShard(ctx, keyed, n.ID, shard); err != nil {
+				break
 			}
 		}
-	)
-	for w := 1; w < len(g.chains); w++ {
-		wg.Go(func() { drain(w) })
+	} else {
+		err = g.absorbParallel(ctx, keyed, n.ID)
 	}
-	drain(0)
-	wg.Wait()
 	for _, c := range g.chains {
 		c.partials[n.ID].Reset()
 	}
-	for _, err := range errs {
+	return err
+}
+
+// parallelRows is the number of rows of an interval from which absorbing is worth goroutines: at some 10 ns a row, 0.2 ms.
+const parallelRows = 20_000
+
+func (g *graph) absorbShard(ctx context.Context, keyed operators.Keyed, id, shard int) error {
+	for _, c := range g.chains {
+		if err := keyed.Absorb(ctx, shard, c.partials[id]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (g *graph) absorbParallel(ctx context.Context, keyed operators.Keyed, id int) error {
+	var (
+		next atomic.Int64
+		wg   sync.WaitGroup
+	)
+	clear(g.errs)
+	for w := range g.chains {
+		wg.Go(func() {
+			for g.errs[w] == nil {
+				shard := int(next.Add(1)) - 1
+				if shard >= operators.NumShards {
+					return
+				}
+				g.errs[w] = g.absorbShard(ctx, keyed, id, shard)
+			}
+		})
+	}
+	wg.Wait()
+	for _, err := range g.errs {
 		if err != nil {
 			return err
 		}
@@ -339,26 +379,22 @@ func (g *graph) absorb(ctx context.Context, n *nodeRun) error {
 func (g *graph) feedGathered(ctx context.Context, n *nodeRun) error {
 	for input := range n.Inputs {
 		e := edge{n, input}
-		type located struct {
-			piece
-			gather *gather
-		}
-		var all []located
+		g.located = g.located[:0]
 		for _, c := range g.chains {
 			if ga := c.gathers[e]; ga != nil {
 				for _, p := range ga.pieces {
-					all = append(all, located{p, ga})
+					g.located = append(g.located, located{p, ga})
 				}
 			}
 		}
-		if len(all) == 0 {
+		if len(g.located) == 0 {
 			continue
 		}
-		slices.SortStableFunc(all, func(a, b located) int {
+		slices.SortStableFunc(g.located, func(a, b located) int {
 			return cmp.Or(cmp.Compare(a.split, b.split), cmp.Compare(a.block, b.block))
 		})
-		for _, l := range all {
-			b := batch.Batch{Rows: l.gather.slice(l.piece)}
+		for _, l := range g.located {
+			b := batch.Batch{Rows: l.gather.frame.Rows(), Sel: g.rowNumbers(l.to)[l.from:]}
 			b.Origin = batch.Origin{Split: l.split, Block: l.block, Watermark: batch.MinTime}
 			if err := g.feed(ctx, e, b); err != nil {
 				return err
@@ -373,33 +409,35 @@ func (g *graph) feedGathered(ctx context.Context, n *nodeRun) error {
 	return nil
 }
 
-// slice returns the rows of a piece, valid until the next call.
-func (ga *gather) slice(p piece) *batch.View {
-	return ga.frame.Slice(p.from, p.to)
+// rowNumbers returns 0 to n-1.
+func (g *graph) rowNumbers(n int) []int32 {
+	for len(g.numbers) < n {
+		g.numbers = append(g.numbers, int32(len(g.numbers)))
+	}
+	return g.numbers[:n]
 }
 
 func (g *graph) feed(ctx context.Context, e edge, b batch.Batch) error {
 	if e.node.out != nil {
 		return e.node.out.add(b)
 	}
-	return e.node.tail.Process(ctx, e.input, b, g.tailEmit(ctx, e.node))
+	return e.node.tail.Process(ctx, e.input, b, e.node.tailEmit)
 }
 
-func (g *graph) tailEmit(ctx context.Context, n *nodeRun) batch.Emit {
-	return func(b batch.Batch) error {
-		live := int64(b.NumLive())
-		if live == 0 {
-			return nil
-		}
-		n.rowsOut.Add(live)
-		for _, e := range n.consumers {
-			e.node.rowsIn.Add(live)
-			if err := g.feed(ctx, e, b); err != nil {
-				return err
-			}
-		}
+// passOn passes what a node of the tail emits to its consumers.
+func (g *graph) passOn(ctx context.Context, n *nodeRun, b batch.Batch) error {
+	live := int64(b.NumLive())
+	if live == 0 {
 		return nil
 	}
+	n.rowsOut.Add(live)
+	for _, e := range n.consumers {
+		e.node.rowsIn.Add(live)
+		if err := g.feed(ctx, e, b); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // close releases the memory of all operators.
@@ -440,7 +478,7 @@ func (g *graph) stateful() []*nodeRun {
 	return all
 }
 
-// scans returns the Scan nodes of a source.
+// scan returns the Scan node of a source, nil if nothing of it is used.
 func (g *graph) scan(source string) *nodeRun {
 	for _, n := range g.nodes {
 		if s, ok := n.Spec.(*operators.ScanSpec); ok && s.Source == source {

@@ -18,7 +18,11 @@ func (c *committer) journal(sp *splitRun, b *ingest.Block) error {
 		Rows: b.NumRows, Arrival: int64(b.Arrival), Header: b.Header, Bytes: b.Bytes,
 	})
 	if err != nil {
-		return fmt.Errorf("journal source %s: split %s: offset %d: %w", sp.source.name, sp.name, b.From.Pos, err)
+		err = fmt.Errorf("journal source %s: split %s: offset %d: %w", sp.source.name, sp.name, b.From.Pos, err)
+		if c.holdForDisk(err) {
+			return fmt.Errorf("%w: %w", ingest.ErrHold, err)
+		}
+		return err
 	}
 	return nil
 }
@@ -36,6 +40,15 @@ func (c *committer) truncateJournal(r *checkpoint.Record) error {
 	if !c.hasJournal() {
 		return nil
 	}
+	if err := c.engine.log.Journal().Truncate(committedOf(r)); err != nil {
+		return err
+	}
+	c.hold.endIfRoom(c.engine)
+	return nil
+}
+
+// committedOf returns how far a record commits each split.
+func committedOf(r *checkpoint.Record) func(source, split string) int64 {
 	committed := make(map[[2]string]int64, len(r.Splits))
 	for _, s := range r.Splits {
 		committed[[2]string{s.Source, s.Name}] = s.Pos
@@ -43,7 +56,7 @@ func (c *committer) truncateJournal(r *checkpoint.Record) error {
 			committed[[2]string{s.Source, s.Name}] = math.MaxInt64
 		}
 	}
-	return c.engine.log.Journal().Truncate(func(source, split string) int64 { return committed[[2]string{source, split}] })
+	return func(source, split string) int64 { return committed[[2]string{source, split}] }
 }
 
 func (c *committer) hasJournal() bool {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -41,11 +43,14 @@ type sourceRun struct {
 	readers int                     // splits that are being read or will be
 	isOpen  bool                    // the source has announced what it knew at once
 	closed  batch.Time              // the watermark that windows were closed by
+
+	// Of splits that were forgotten.
+	goneLargest, goneArrival batch.Time
 }
 
 func newSourceRun(e *engine, spec sourceSpec, node *nodeRun) *sourceRun {
 	s := &sourceRun{
-		sourceSpec: spec, engine: e, node: node, closed: batch.MinTime,
+		sourceSpec: spec, engine: e, node: node, closed: batch.MinTime, goneLargest: batch.MinTime, goneArrival: batch.MinTime,
 		splits: make(map[int32]*splitRun), byName: make(map[string]*splitRun),
 	}
 	if node != nil {
@@ -72,6 +77,10 @@ func (s *sourceRun) restore(r *checkpoint.Record) {
 	}
 	for _, st := range r.Splits {
 		if st.Source == s.name {
+			if s.scan != nil && s.closed != batch.MinTime && s.closed != batch.MaxTime && st.LargestTime != int64(batch.MinTime) {
+				// The delay may be longer than it was: windows that have closed stay closed.
+				st.LargestTime = max(st.LargestTime, int64(s.closed.Sub(-s.scan.Delay)))
+			}
 			s.gone = append(s.gone, st)
 		}
 	}
@@ -158,7 +167,7 @@ func (s *sourceRun) onSplit(ctx context.Context, ids map[int32]*splitRun, ev ing
 		Now:     e.now,
 		Send:    func(ctx context.Context, b *ingest.Block) error { return e.send(ctx, sp, b) },
 		Bad:     func(b ingest.BadRow) { s.onBadRecord(sp, b) },
-		Limiter: s.limiter, Blocks: e.blocks,
+		Limiter: s.limiter, Blocks: e.blocks, Hold: s.holder(),
 	})
 	w.Lock()
 	w.SetIntervalLocked(e.running.ID, e.running.Start)
@@ -173,6 +182,7 @@ func (s *sourceRun) onSplit(ctx context.Context, ids map[int32]*splitRun, ev ing
 		sp.pos, sp.writer = w.Position(), nil
 		if err == nil {
 			sp.isEnded = true
+			delete(ids, ev.Split)
 		}
 		s.mu.Unlock()
 		e.cutMu.Unlock()
@@ -182,6 +192,14 @@ func (s *sourceRun) onSplit(ctx context.Context, ids map[int32]*splitRun, ev ing
 		}
 		e.requestCheck()
 	})
+}
+
+// holder returns what makes writers wait while the journal is full, nil if there is none.
+func (s *sourceRun) holder() func() <-chan struct{} {
+	if !s.isJournaled() {
+		return nil
+	}
+	return s.engine.commits.held
 }
 
 // onBadRecord counts a record that did not become a row.
@@ -273,7 +291,7 @@ func (s *sourceRun) markCut() {
 }
 
 // canIdle says whether a quiet split is set aside: not while files are read, where quiet means slow.
-func (s *sourceRun) canIdle() bool { return !(s.source.Bounded() && s.source.Replayable()) }
+func (s *sourceRun) canIdle() bool { return !s.source.Bounded() || !s.source.Replayable() }
 
 // watermark returns the source's watermark at the end of the interval that was just cut. Workers stand still.
 func (s *sourceRun) watermark() batch.Time {
@@ -320,7 +338,7 @@ func (s *sourceRun) watermarkLocked() batch.Time {
 // clockWatermarkLocked moves the watermark with the clock when every split is idle or ended: the largest time seen, plus the
 // time since the last row came, minus the delay.
 func (s *sourceRun) clockWatermarkLocked() batch.Time {
-	largest, last := batch.MinTime, batch.MinTime
+	largest, last := s.goneLargest, s.goneArrival
 	for _, sp := range s.splits {
 		largest = max(largest, sp.times.seen())
 		last = max(last, sp.arrival())
@@ -336,13 +354,34 @@ func (s *sourceRun) states() []checkpoint.SplitState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	all := append([]checkpoint.SplitState(nil), s.gone...)
-	for _, sp := range s.splits {
+	for _, id := range slices.Sorted(maps.Keys(s.splits)) { // in the order they appeared
+		sp := s.splits[id]
 		all = append(all, checkpoint.SplitState{
 			Source: s.name, Name: sp.name, Pos: sp.cutPos.Upto.Pos, Tag: sp.cutPos.Upto.Tag, Rows: sp.cutPos.Rows,
 			Lines: sp.cutPos.Lines, LargestTime: int64(sp.times.seen()), Idle: sp.cutIdle, Ended: sp.cutEnded || sp.cutPos.Ended,
 		})
 	}
 	return all
+}
+
+// forget drops splits that have ended and that no record names any more.
+func (s *sourceRun) forget(splits []checkpoint.SplitState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, st := range splits {
+		if st.Source != s.name {
+			continue
+		}
+		s.gone = slices.DeleteFunc(s.gone, func(g checkpoint.SplitState) bool { return g.Name == st.Name })
+		sp := s.byName[st.Name]
+		if sp == nil || !sp.cutEnded || sp.writer != nil {
+			continue
+		}
+		s.goneLargest, s.goneArrival = max(s.goneLargest, sp.times.seen()), max(s.goneArrival, sp.arrival())
+		delete(s.byName, st.Name)
+		delete(s.splits, sp.id)
+		s.engine.forgetSplit(sp.id)
+	}
 }
 
 // acks returns what the source is told when the commit is done.

@@ -21,6 +21,8 @@ type Status struct {
 	Lag time.Duration
 	// Took is how long the end of the last interval took, in which workers stood still.
 	Took time.Duration
+	// Stall is the part of Took that a commit added: the copying of changed state, and the wait for earlier commits.
+	Stall time.Duration
 	// Watermark is the smallest of all sources with event time, MinTime if there is none.
 	Watermark batch.Time
 	// MemoryBytes is what tables, panes and pools hold; StateBytes is the part of operators with state.
@@ -46,7 +48,7 @@ type OperatorStatus struct {
 // operatorStatus returns the ledger of a node between intervals.
 func (n *nodeRun) operatorStatus() OperatorStatus {
 	s := OperatorStatus{
-		Name: n.Name, Spec: n.Spec.String(),
+		Name: n.Name, Spec: n.text,
 		In: n.rowsIn.Load(), Out: n.rowsOut.Load(), Late: n.late.Load(), Bad: n.bad.Load(),
 	}
 	if st, ok := n.tail.(operators.Stateful); ok {

@@ -81,7 +81,11 @@ func (w *worker) run(ctx context.Context) error {
 		select {
 		case item := <-e.queue:
 			if item.block == nil {
-				e.arrived <- struct{}{}
+				select {
+				case e.arrived <- struct{}{}:
+				case <-ctx.Done(): // the coordinator does not wait for workers any more
+					return nil
+				}
 				select {
 				case <-e.resume:
 					continue

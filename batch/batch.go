@@ -4,6 +4,7 @@ package batch
 
 import (
 	"math"
+	"strings"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -151,14 +152,11 @@ func TypeName(t arrow.DataType) string {
 	case arrow.LIST:
 		return "ARRAY<" + TypeName(t.(*arrow.ListType).Elem()) + ">"
 	case arrow.STRUCT:
-		s := "STRUCT<"
-		for i, f := range t.(*arrow.StructType).Fields() {
-			if i > 0 {
-				s += ", "
-			}
-			s += f.Name + " " + TypeName(f.Type)
+		var fields []string
+		for _, f := range t.(*arrow.StructType).Fields() {
+			fields = append(fields, f.Name+" "+TypeName(f.Type))
 		}
-		return s + ">"
+		return "STRUCT<" + strings.Join(fields, ", ") + ">"
 	}
 	return t.String()
 }

@@ -34,6 +34,10 @@ type Column struct {
 	child   *Column   // of a list
 	fields  []*Column // of a struct
 
+	// The offsets behind endRows rows are endOf, unless endRows is -1: Array gives them, once for the same rows.
+	endRows int
+	endOf   int32
+
 	arr arrow.Array // over the whole capacity of the buffers; nil when a buffer was replaced
 }
 
@@ -66,7 +70,7 @@ func (c *Column) Bytes() int { return len(c.data) }
 // Reset starts over with n rows, all valid; their values are undefined, strings and lists empty.
 func (c *Column) Reset(n int) {
 	c.reserveRows(n)
-	c.n, c.nulls, c.next = n, 0, 0
+	c.n, c.nulls, c.next, c.endRows = n, 0, 0, -1
 	for i := range c.valid[:bitutil.CeilByte(n)/8] {
 		c.valid[i] = 0xFF
 	}
@@ -152,88 +156,20 @@ func (c *Column) SetBool(i int, v bool) {
 	}
 }
 
-// SetText sets row i of a TEXT column, where i is larger than in every call since Reset.
-func (c *Column) SetText(i int, v []byte) {
-	c.fillOffsets(i)
-	c.growData(len(v))
-	c.data = append(c.data, v...)
-	c.endRow(i)
-}
-
-// SetString is SetText for a string.
-func (c *Column) SetString(i int, v string) {
-	c.fillOffsets(i)
-	c.growData(len(v))
-	c.data = append(c.data, v...)
-	c.endRow(i)
-}
-
-// TextBuffer returns the text of the rows so far, with room for at least more bytes behind. The caller appends to it and
-// gives it back with SetTextBuffer, which makes what was appended row i.
-func (c *Column) TextBuffer(more int) []byte {
-	c.growData(more)
-	return c.data
-}
-
-// SetTextBuffer takes the result of TextBuffer back: what was appended is row i, which is larger than in every call since Reset.
-// It is also right when append had to move the bytes out of the column's memory.
-func (c *Column) SetTextBuffer(i int, buf []byte) {
-	c.fillOffsets(i)
-	if cap(buf) != cap(c.data) {
-		more := buf[len(c.data):]
-		c.growData(len(more))
-		buf = append(c.data, more...)
-	}
-	c.data = buf
-	c.endRow(i)
-}
-
 // EndList makes the elements that were appended to Child since the last call row i of a list column, where i is larger than
 // in every call since Reset.
-func (c *Column) EndList(i int) {
-	end := int32(c.child.n)
-	start := c.offsets[c.next]
-	for r := c.next; r < i; r++ {
-		c.offsets[r+1] = start
-	}
-	c.offsets[i+1] = end
-	c.next = i + 1
-}
+func (c *Column) EndList(i int) { c.EndListAt(i, c.child.n) }
 
-// fillOffsets gives rows that were left out before row i an empty value.
-func (c *Column) fillOffsets(i int) {
+// EndListAt is EndList for a row that has the elements before end, which may be appended to Child later.
+func (c *Column) EndListAt(i, end int) {
 	if c.next < i {
-		end := int32(len(c.data))
+		start := c.offsets[c.next]
 		for r := c.next; r < i; r++ {
-			c.offsets[r+1] = end
+			c.offsets[r+1] = start
 		}
-		c.next = i
 	}
-}
-
-func (c *Column) endRow(i int) {
-	c.offsets[i+1] = int32(len(c.data))
+	c.offsets[i+1] = int32(end)
 	c.next = i + 1
-}
-
-func (c *Column) growData(more int) {
-	need := len(c.data) + more
-	if need <= cap(c.data) {
-		return
-	}
-	c.dropArray()
-	n := len(c.data)
-	c.data = GrowSlice(c.mem, c.data, max(need, 1024))[:n]
-}
-
-// Offsets returns the offsets of a TEXT or list column for n rows, and the text, to be written by a decoder at full speed.
-// SetOffsets ends that.
-func (c *Column) Offsets() []int32 { return c.offsets[:c.n+1] }
-
-// SetOffsets takes what a decoder wrote: offsets of all rows (through Offsets) and the text, in the memory of TextBuffer.
-func (c *Column) SetOffsets(data []byte) {
-	c.data = data
-	c.next = c.n
 }
 
 // Appending.
@@ -256,12 +192,6 @@ func (c *Column) AppendFloat64(v float64) { i := c.grow(); c.floats[i] = v }
 
 // AppendBool adds a row to a BOOLEAN column.
 func (c *Column) AppendBool(v bool) { c.SetBool(c.grow(), v) }
-
-// AppendText adds a row to a TEXT column.
-func (c *Column) AppendText(v []byte) { c.SetText(c.grow(), v) }
-
-// AppendString adds a row to a TEXT column.
-func (c *Column) AppendString(v string) { c.SetString(c.grow(), v) }
 
 // AppendList adds a row to a list column: the elements that were appended to Child since the row before.
 func (c *Column) AppendList() { c.EndList(c.grow()) }
@@ -336,6 +266,9 @@ func (c *Column) AppendArray(arr arrow.Array, n int, sel []int32) {
 	case *array.Float64:
 		c.extend(len(sel))
 		gather(c.floats[old:], a.Float64Values(), sel)
+	case *array.String:
+		c.appendTexts(a, sel)
+		return
 	default:
 		for _, i := range sel {
 			c.AppendRow(arr, int(i))
@@ -364,19 +297,7 @@ func (c *Column) appendRange(arr arrow.Array, n int) {
 		c.extend(n)
 		copy(c.floats[old:c.n], a.Float64Values())
 	case *array.String:
-		c.extend(n)
-		if n > 0 {
-			offsets := a.ValueOffsets()[:n+1]
-			c.fillOffsets(old)
-			shift := int32(len(c.data)) - offsets[0]
-			text := a.ValueBytes()[:offsets[n]-offsets[0]]
-			c.growData(len(text))
-			c.data = append(c.data, text...)
-			for i, off := range offsets[1:] {
-				c.offsets[old+i+1] = off + shift
-			}
-			c.next = c.n
-		}
+		c.appendText(a, n)
 	default:
 		for i := range n {
 			c.AppendRow(arr, i)
@@ -397,14 +318,13 @@ func (c *Column) extend(n int) {
 	old := c.n
 	c.reserveRows(old + n)
 	c.n = old + n
-	for i := old; i < c.n; {
-		if i&7 == 0 && i+8 <= c.n {
-			c.valid[i>>3] = 0xFF
-			i += 8
-			continue
-		}
-		c.valid[i>>3] |= 1 << (i & 7)
-		i++
+	first, last := old>>3, (c.n+7)>>3 // bytes of the bitmap; the validity of rows that do not exist yet may be set
+	if old&7 != 0 {
+		c.valid[first] |= byte(0xFF) << (old & 7)
+		first++
+	}
+	for i := first; i < last; i++ {
+		c.valid[i] = 0xFF
 	}
 }
 
@@ -424,14 +344,15 @@ func (c *Column) TruncateTo(n int) {
 		}
 	}
 	c.n = n
+	end := 0
 	if c.offsets != nil {
-		c.next = min(c.next, n)
-		end := int(c.offsets[c.next])
-		if c.child != nil {
-			c.child.TruncateTo(end) // also elements that no row has yet
-		} else {
-			c.data = c.data[:end]
-		}
+		c.next, c.endRows = min(c.next, n), -1
+		end = int(c.offsets[c.next])
+	}
+	if c.child == nil {
+		c.data = c.data[:end]
+	} else {
+		c.child.TruncateTo(end) // also elements that no row has yet
 	}
 	for _, f := range c.fields {
 		f.TruncateTo(n)
@@ -452,8 +373,12 @@ func (c *Column) Array() arrow.Array {
 		if c.next < c.n && c.child != nil {
 			end = c.offsets[c.next] // rows that were left out are empty lists
 		}
-		for r := c.next; r < c.rowCap; r++ {
-			c.offsets[r+1] = end
+		if c.arr == nil || c.endRows != c.n || c.endOf != end || c.next < c.n {
+			rest := c.offsets[c.next+1 : c.rowCap+1]
+			for r := range rest {
+				rest[r] = end
+			}
+			c.endRows, c.endOf = c.n, end
 		}
 		c.next = max(c.next, c.n)
 	}

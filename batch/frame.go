@@ -1,12 +1,13 @@
 package batch
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/tidemill/tidemill/internal/invariants"
 )
 
 // View is an arrow.RecordBatch over borrowed arrays that is filled anew for every batch without allocating. NumRows may be less
@@ -61,14 +62,25 @@ func (v *View) SetColumn(i int, col arrow.Array) (arrow.RecordBatch, error) {
 	return r.SetColumn(i, col)
 }
 
-// NewSlice returns rows i to j-1 as an ordinary record batch over the same memory.
+// NewSlice returns rows i to j-1 as an ordinary record batch over the same memory. Where a column is a dictionary and its field
+// in the schema is not, the field has the column's type in the result.
 func (v *View) NewSlice(i, j int64) arrow.RecordBatch {
-	cols := make([]arrow.Array, len(v.cols))
+	cols, schema := make([]arrow.Array, len(v.cols)), v.schema
 	for k, c := range v.cols {
 		cols[k] = array.NewSlice(c, i, j)
 		defer cols[k].Release()
+		if c.DataType().ID() != schema.Field(k).Type.ID() {
+			schema = withType(schema, k, c.DataType())
+		}
 	}
-	return array.NewRecordBatch(v.schema, cols, j-i)
+	return array.NewRecordBatch(schema, cols, j-i)
+}
+
+// withType returns schema with another type of field i.
+func withType(schema *arrow.Schema, i int, dtype arrow.DataType) *arrow.Schema {
+	fields, metadata := schema.Fields(), schema.Metadata()
+	fields[i].Type = dtype
+	return arrow.NewSchema(fields, &metadata)
 }
 
 // MarshalJSON returns the rows as arrow-go prints them.
@@ -151,9 +163,10 @@ func (f *Frame) Release() {
 	f.view.n = 0
 }
 
-// Export returns the live rows of b as an ordinary record batch in memory of its own, which outlives b. The caller releases it.
+// Export returns the live rows of b as an ordinary record batch in memory of its own, which outlives b. Dictionaries become
+// columns of their values. The caller releases it.
 func Export(mem memory.Allocator, b Batch) arrow.RecordBatch {
-	builder := array.NewRecordBuilder(mem, b.Rows.Schema())
+	builder := array.NewRecordBuilder(mem, plainSchema(b.Rows.Schema()))
 	defer builder.Release()
 	n := b.NumLive()
 	builder.Reserve(n)
@@ -167,6 +180,16 @@ func Export(mem memory.Allocator, b Batch) arrow.RecordBatch {
 		}
 	}
 	return builder.NewRecordBatch()
+}
+
+// plainSchema returns schema with the types of their values in place of dictionaries.
+func plainSchema(schema *arrow.Schema) *arrow.Schema {
+	for i, f := range schema.Fields() {
+		if t, ok := f.Type.(*arrow.DictionaryType); ok {
+			schema = withType(schema, i, t.ValueType)
+		}
+	}
+	return schema
 }
 
 func appendValue(fb array.Builder, arr arrow.Array, i int) {
@@ -201,6 +224,6 @@ func appendValue(fb array.Builder, arr arrow.Array, i int) {
 			appendValue(sb.FieldBuilder(k), a.Field(k), i)
 		}
 	default:
-		panic(fmt.Sprintf("export of %s", arr.DataType()))
+		panic(invariants.Failf("frame: export of %s", arr.DataType()))
 	}
 }

@@ -1,12 +1,14 @@
 package batch
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 )
 
@@ -33,6 +35,9 @@ func Format(b Batch) string {
 func appendCell(dst []byte, col arrow.Array, i int) []byte {
 	if col.IsNull(i) {
 		return append(dst, "null"...)
+	}
+	if d, ok := col.(*array.Dictionary); ok {
+		return appendCell(dst, d.Dictionary(), d.GetValueIndex(i))
 	}
 	start := len(dst)
 	dst = AppendValue(dst, col, i)
@@ -86,7 +91,7 @@ func Parse(mem memory.Allocator, schema *arrow.Schema, text string) (*Frame, err
 func parseCell(col *Column, line string) (rest string, err error) {
 	line = strings.TrimLeft(line, " \t")
 	if line == "" {
-		return "", fmt.Errorf("value missing")
+		return "", errors.New("value missing")
 	}
 	var cell string
 	quoted := line[0] == '"'
@@ -131,6 +136,9 @@ func parseCell(col *Column, line string) (rest string, err error) {
 		v, err := time.Parse(time.RFC3339Nano, cell)
 		if err != nil {
 			return "", err
+		}
+		if year := v.UTC().Year(); year < 0 || year > 9999 {
+			return "", fmt.Errorf("time is outside the years 0 to 9999 in UTC: %s", cell)
 		}
 		col.AppendInt64(v.UnixMicro())
 	default:

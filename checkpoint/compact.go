@@ -22,7 +22,7 @@ func (l *Log) compact(ctx context.Context) error {
 		if err := l.describe(t, tableHeader{Full: true}); err != nil {
 			return err
 		}
-		err := l.readImage(ctx, t, frames, func(shard int, rows arrow.RecordBatch) error {
+		err := l.readImage(ctx, t, frames, 1, func(shard int, rows arrow.RecordBatch) error {
 			return l.saveRows(ctx, t, frameHeader{kind: upsertFrame, shard: uint16(shard), flags: baseFlag}, rows)
 		})
 		if err != nil {

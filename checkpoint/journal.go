@@ -24,6 +24,7 @@ type Journal struct {
 	mu     sync.Mutex
 	files  []*journalPart // in order of number; all but the last are never appended to
 	next   uint64         // number of the next file
+	first  uint64         // number of the first file that counts: what is in earlier ones is committed
 	active vfs.File       // the last of files, open for appending, or nil
 	isNew  bool           // some file is not durable under its name yet
 	rolled []vfs.File     // filled, and not synced yet
@@ -48,6 +49,15 @@ func (p *journalPart) note(e *Entry) {
 	if old, ok := p.marks[key]; !ok || old < e.mark() {
 		p.marks[key] = e.mark()
 	}
+}
+
+// maxFileSplits is how many splits have entries in one file: records name a split as long as the journal has it, so that
+// many short connections must not share a file for long. Some KiB of a record.
+const maxFileSplits = 256
+
+// isFilled says that nothing more should be appended to the file.
+func (p *journalPart) isFilled(bytes int64) bool {
+	return p.size >= bytes || len(p.marks) >= maxFileSplits
 }
 
 // isCommitted says whether nothing of the file will be replayed.
@@ -79,7 +89,7 @@ func (j *Journal) Append(e *Entry) error {
 		j.isFull = true
 		return fmt.Errorf("journal %s: append: %w: %d bytes, bound %d", j.dir, ErrJournalFull, j.total, j.opts.JournalBytes)
 	}
-	if j.active != nil && j.files[len(j.files)-1].size >= j.opts.JournalFileBytes {
+	if j.active != nil && j.files[len(j.files)-1].isFilled(j.opts.JournalFileBytes) {
 		j.buf = appendFrame(j.buf[:0], frameHeader{kind: endFrame}, nil)
 		if err := j.write(); err != nil {
 			return err
@@ -179,7 +189,41 @@ func (j *Journal) Sync() error {
 	return nil
 }
 
-// Truncate removes files that were synced and all of whose entries are committed: committed returns, for a split, the position in the last record, and
+// Advance passes over files whose entries are all committed, in order, and returns the number of the first one that still counts. It
+// belongs into the record whose positions committed is about: as in Truncate, which removes the files that were passed over.
+func (j *Journal) Advance(committed func(source, split string) int64) uint64 {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for i, p := range j.files {
+		isClosed := i < len(j.files)-1 || j.active == nil
+		if !isClosed || len(j.rolled) > 0 && !p.isBefore(j.synced) || !p.isCommitted(committed) {
+			break
+		}
+		j.first = p.number + 1
+	}
+	return j.first
+}
+
+// Has says whether files that count have entries of a split.
+func (j *Journal) Has(source, split string) bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, p := range j.files {
+		if _, ok := p.marks[splitKey{source, split}]; ok && p.number >= j.first {
+			return true
+		}
+	}
+	return false
+}
+
+// Reclaim makes the next Truncate remove the file that is appended to as well, however small, if all of it is committed.
+func (j *Journal) Reclaim() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.isFull = true
+}
+
+// Truncate removes files, in order, that were synced and all of whose entries are committed: committed returns, for a split, the position in the last record, and
 // math.MaxInt64 if the record has it as ended. An entry with Ended counts as one position more, so that it is kept until then.
 func (j *Journal) Truncate(committed func(source, split string) int64) error {
 	j.syncing.Lock()
@@ -194,12 +238,15 @@ func (j *Journal) Truncate(committed func(source, split string) int64) error {
 		active = j.files[len(j.files)-1]
 	}
 	var errs []error
+	isPassed := true // a file that a crash brings back must be before the first that counts
 	j.files = slices.DeleteFunc(j.files, func(p *journalPart) bool {
 		isActive := p == active
 		isWorthIt := !isActive || j.isFull || 2*p.size >= j.opts.JournalFileBytes
-		if !isWorthIt || len(j.rolled) > 0 && !p.isBefore(j.synced) || !p.isCommitted(committed) {
+		isCommitted := p.number < j.first || isWorthIt && (len(j.rolled) == 0 || p.isBefore(j.synced)) && p.isCommitted(committed)
+		if isPassed = isPassed && isCommitted; !isPassed {
 			return false
 		}
+		j.first = max(j.first, p.number+1)
 		if isActive {
 			errs = append(errs, j.active.Close())
 			j.active = nil

@@ -117,12 +117,19 @@ func (s *journalScan) isFault(synced place) bool {
 	return s.gap >= 0 && place{file: s.part.number, offset: uint64(s.gap)}.before(synced)
 }
 
-// openJournal reads the journal, cuts off what a crash left of entries that were not synced, and makes the rest durable.
-func openJournal(fsys vfs.FS, dir string, opts Options) (*Journal, error) {
-	j := &Journal{fs: fsys, dir: dir, opts: opts, next: 1}
+// openJournal reads the journal, cuts off what a crash left of entries that were not synced, and makes the rest durable. Files
+// before the first one that counts were removed, and may have come back with a crash: they are removed again.
+func openJournal(fsys vfs.FS, dir string, first uint64, opts Options) (*Journal, error) {
+	j := &Journal{fs: fsys, dir: dir, opts: opts, next: max(first, 1), first: first}
 	scans, err := scanJournalDir(fsys, dir)
 	if err != nil {
 		return nil, fmt.Errorf("journal %s: read: %w", dir, err)
+	}
+	for len(scans) > 0 && scans[0].part.number < first {
+		if err := fsys.Remove(j.path(scans[0].part.number)); err != nil {
+			return nil, fmt.Errorf("journal %s: remove committed entries: %w", dir, err)
+		}
+		scans = scans[1:]
 	}
 	if len(scans) == 0 {
 		return j, nil

@@ -28,6 +28,9 @@ type Options struct {
 	RecordsBytes int64
 	// JournalBytes bounds the journal: Append returns ErrJournalFull beyond it. The default is 0, no bound.
 	JournalBytes int64
+	// Check looks at what the directory holds before Open changes anything. If it returns an error, so does Open, and nothing
+	// was changed but the text of the lock.
+	Check func(last *Record, tables []TableInfo) error
 	// JournalFileBytes is the size from which a file of the journal is not appended to any more. The default is 64 MiB.
 	JournalFileBytes int64
 }
@@ -91,10 +94,19 @@ func Open(fsys vfs.FS, dir string, opts Options) (*Log, error) {
 	if err := l.load(); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
+	if opts.Check != nil && l.last != nil {
+		if err := opts.Check(l.last, l.Tables()); err != nil {
+			return nil, errors.Join(err, lock.Close())
+		}
+	}
 	if err := l.tidy(); err != nil {
 		return nil, errors.Join(fmt.Errorf("checkpoint %s: remove an interrupted commit: %w", dir, err), lock.Close())
 	}
-	if l.journal, err = openJournal(fsys, filepath.Join(dir, "journal"), opts); err != nil {
+	var firstFile uint64
+	if l.last != nil {
+		firstFile = l.last.JournalFile
+	}
+	if l.journal, err = openJournal(fsys, filepath.Join(dir, "journal"), firstFile, opts); err != nil {
 		return nil, errors.Join(err, lock.Close())
 	}
 	return l, nil

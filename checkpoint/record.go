@@ -34,6 +34,9 @@ type Record struct {
 	States     map[string]uint64 // state table → commit that last changed its image, filled in by Decide
 	Tokens     map[string][]byte // sink → token
 	BadRows    map[string]int64  // source → bad rows so far
+	// JournalFile is the number of the first file of the journal that counts: all of the earlier ones is committed, also where
+	// Splits does not have its split any more.
+	JournalFile uint64
 }
 
 // Table describes a state table: rows with a key, last write wins. Columns have the types of package batch, or are lists or
@@ -43,6 +46,9 @@ type Table struct {
 	Schema  *arrow.Schema
 	Keys    []int // column indices of the key
 	Version int   // raised when the meaning of the columns changes
+	// Meaning is what whoever keeps the table wants to know of it at the next start, in a form of its own. It is "" for tables of
+	// versions that kept none.
+	Meaning string
 }
 
 // TableInfo says what a checkpoint holds of a table.

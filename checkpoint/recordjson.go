@@ -20,6 +20,7 @@ type storedRecord struct {
 	States     map[text]uint64 `json:"states,omitempty"`
 	Tokens     map[text][]byte `json:"tokens,omitempty"`
 	BadRows    map[text]int64  `json:"bad_rows,omitempty"`
+	Journal    uint64          `json:"journal_file,omitempty"`
 	Segments   []segmentRef    `json:"segments,omitempty"`
 }
 
@@ -78,7 +79,7 @@ func encodeRecord(r *Record, segments []segmentRef) ([]byte, error) {
 	s := storedRecord{
 		Job: text(r.Job), Commit: r.Commit, Last: storedInterval(r.Last), ZeroTime: r.ZeroTime,
 		Watermarks: convertKeys[text](r.Watermarks), States: convertKeys[text](r.States),
-		Tokens: convertKeys[text](r.Tokens), BadRows: convertKeys[text](r.BadRows), Segments: segments,
+		Tokens: convertKeys[text](r.Tokens), BadRows: convertKeys[text](r.BadRows), Journal: r.JournalFile, Segments: segments,
 	}
 	for _, p := range r.Splits {
 		s.Splits = append(s.Splits, storedSplit{
@@ -97,7 +98,7 @@ func decodeRecord(payload []byte) (*Record, []segmentRef, error) {
 	r := &Record{
 		Job: string(s.Job), Commit: s.Commit, Last: Interval(s.Last), ZeroTime: s.ZeroTime,
 		Watermarks: convertKeys[string](s.Watermarks), States: convertKeys[string](s.States),
-		Tokens: convertKeys[string](s.Tokens), BadRows: convertKeys[string](s.BadRows),
+		Tokens: convertKeys[string](s.Tokens), BadRows: convertKeys[string](s.BadRows), JournalFile: s.Journal,
 	}
 	for _, p := range s.Splits {
 		r.Splits = append(r.Splits, SplitState{

@@ -26,14 +26,9 @@ func findLastRecord(fsys vfs.FS, dir string, numbers []uint64) (found lastRecord
 		if buf, err = readAll(fsys, path, buf); err != nil {
 			return found, fmt.Errorf("checkpoint %s: read records: %w", dir, err)
 		}
+		// A crash while the file was made may have lost the header and not the record behind it, which counts as any other.
 		version, err := parseFileHeader(buf, recordsFile, number)
-		if err != nil {
-			if findFrame(buf) >= 0 {
-				return found, &CorruptError{Path: path, Why: err.Error()}
-			}
-			continue
-		}
-		if version > formatVersion {
+		if err == nil && version > formatVersion {
 			return found, &versionError{dir: dir, found: version}
 		}
 		offset, payload := lastFrame(buf)

@@ -9,6 +9,8 @@ import (
 	"io"
 	"io/fs"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
@@ -28,6 +30,12 @@ const (
 // shard by shard, otherwise in no order, in batches of up to 64 Ki rows, which fn borrows. An error of fn is returned unchanged.
 // A table that is not known has no rows. Restore returns ErrCorrupt if bytes on disk were altered; fn may have seen rows by then.
 func (l *Log) Restore(ctx context.Context, table string, fn func(shard int, rows arrow.RecordBatch) error) error {
+	return l.RestoreShards(ctx, table, 1, fn)
+}
+
+// RestoreShards is Restore by a number of goroutines, which are done when it returns: fn is called for several shards at once, for
+// one shard by one goroutine at a time.
+func (l *Log) RestoreShards(ctx context.Context, table string, workers int, fn func(shard int, rows arrow.RecordBatch) error) error {
 	if l.failed != nil {
 		return l.failed
 	}
@@ -40,7 +48,7 @@ func (l *Log) Restore(ctx context.Context, table string, fn func(shard int, rows
 			return l.fail("write images", err)
 		}
 	}
-	err := l.readImage(ctx, t, t.frames, fn)
+	err := l.readImage(ctx, t, t.frames, workers, fn)
 	if l.readOnly && errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("checkpoint %s: the job that uses it has rewritten its state since it was opened here: open it again: %w", l.dir, err)
 	}
@@ -58,6 +66,7 @@ type image struct {
 	seen       keySet  // keys that newer frames have
 	live       []int32 // rows of a frame whose key is not in seen
 	gathered   *batch.Frame
+	comp       compressor
 
 	// Scratch of one frame.
 	stored, raw []byte
@@ -70,21 +79,47 @@ type messages struct {
 }
 
 // readImage gives out the live rows among frames.
-func (l *Log) readImage(ctx context.Context, t *table, frames []frameRef, fn func(int, arrow.RecordBatch) error) error {
-	m := &image{log: l, table: t, files: map[*segment]vfs.File{}, gathered: batch.NewFrame(l.opts.Mem, t.spec.Schema)}
-	defer m.close()
+func (l *Log) readImage(ctx context.Context, t *table, frames []frameRef, workers int, fn func(int, arrow.RecordBatch) error) error {
 	byShard := slices.Clone(frames)
 	slices.SortStableFunc(byShard, func(a, b frameRef) int { return cmp.Compare(a.shard, b.shard) })
-	for len(byShard) > 0 {
-		shard := byShard[0].shard
-		n := slices.IndexFunc(byShard, func(r frameRef) bool { return r.shard != shard })
-		if n < 0 {
-			n = len(byShard)
+	var shards [][]frameRef
+	for from := 0; from < len(byShard); {
+		to := from + 1
+		for to < len(byShard) && byShard[to].shard == byShard[from].shard {
+			to++
 		}
-		if err := m.readShard(ctx, int(shard), byShard[:n], fn); err != nil {
+		shards = append(shards, byShard[from:to])
+		from = to
+	}
+	var (
+		next atomic.Int64
+		wg   sync.WaitGroup
+		errs = make([]error, max(1, min(workers, len(shards))))
+	)
+	read := func(worker int) {
+		m := &image{
+			log: l, table: t, files: map[*segment]vfs.File{}, gathered: batch.NewFrame(l.opts.Mem, t.spec.Schema),
+		}
+		defer m.close()
+		for errs[worker] == nil {
+			i := int(next.Add(1)) - 1
+			if i >= len(shards) {
+				return
+			}
+			if errs[worker] = m.readShard(ctx, int(shards[i][0].shard), shards[i], fn); errs[worker] != nil {
+				next.Store(int64(len(shards))) // the others end, too
+			}
+		}
+	}
+	for w := 1; w < len(errs); w++ {
+		wg.Go(func() { read(w) })
+	}
+	read(0)
+	wg.Wait()
+	for _, err := range errs {
+		if err != nil {
 			return err
 		}
-		byShard = byShard[n:]
 	}
 	return nil
 }
@@ -184,7 +219,7 @@ func (m *image) readFrame(ref *frameRef) (arrow.RecordBatch, error) {
 	if crc32.Checksum(m.stored, castagnoli) != ref.crc {
 		return nil, corrupt("bytes do not match their CRC")
 	}
-	raw, err := m.log.comp.decompress(m.raw, m.stored, ref.codec)
+	raw, err := m.comp.decompress(m.raw, m.stored, ref.codec)
 	if err != nil {
 		return nil, corrupt(err.Error())
 	}
@@ -231,6 +266,7 @@ func (m *image) close() {
 		}
 	}
 	m.gathered.Release()
+	m.comp.close()
 }
 
 func allColumns(rows arrow.RecordBatch) []int {

@@ -64,7 +64,7 @@ func (l *Log) checkSave(spec *Table, shard int, full bool, upserts, deletedKeys 
 	}
 	if t == nil || !t.sameSpec(spec) {
 		if t != nil && !full {
-			return errors.New("columns, keys or version differ from the stored image's: save it in full")
+			return errors.New("columns, keys, version or meaning differ from the stored image's: save it in full")
 		}
 		for _, f := range spec.Schema.Fields() {
 			if !isStorable(f.Type) {
@@ -102,7 +102,7 @@ func checkColumns(rows arrow.RecordBatch, n int, field func(int) arrow.Field) er
 }
 
 func (t *table) sameSpec(spec *Table) bool {
-	return t.spec.Version == spec.Version && slices.Equal(t.spec.Keys, spec.Keys) &&
+	return t.spec.Version == spec.Version && t.spec.Meaning == spec.Meaning && slices.Equal(t.spec.Keys, spec.Keys) &&
 		(t.spec.Schema == spec.Schema || t.spec.Schema.Equal(spec.Schema))
 }
 
@@ -199,7 +199,7 @@ func (l *Log) describe(t *table, h tableHeader) error {
 	}
 	t.definedIn, t.number = s, uint16(len(s.defined))
 	s.defined = append(s.defined, t)
-	h.Name, h.Version, h.Keys = text(t.spec.Name), t.spec.Version, t.spec.Keys
+	h.Name, h.Version, h.Keys, h.Meaning = text(t.spec.Name), t.spec.Version, t.spec.Keys, text(t.spec.Meaning)
 	payload, err := json.Marshal(&h)
 	if err != nil {
 		return err

@@ -118,6 +118,7 @@ type tableHeader struct {
 	Name    text  `json:"name"`
 	Version int   `json:"version"`
 	Keys    []int `json:"keys"`
+	Meaning text  `json:"meaning,omitempty"`
 	// Full says that an image begins: what was saved of the table before is void.
 	Full bool `json:"full,omitempty"`
 	// Dropped says that the table is gone.
@@ -213,7 +214,7 @@ func (l *Log) define(s *segment, h frameHeader, payload []byte) error {
 	if th.Full || th.Dropped {
 		t.begin()
 	}
-	t.spec.Name, t.spec.Version, t.spec.Keys = name, th.Version, th.Keys
+	t.spec.Name, t.spec.Version, t.spec.Keys, t.spec.Meaning = name, th.Version, th.Keys, string(th.Meaning)
 	t.definedIn, t.number = s, h.table
 	s.defined[h.table] = t
 	l.tables[name] = t

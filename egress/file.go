@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -49,7 +50,8 @@ func newFile(fsys vfs.FS, dir string, set settings) *fileSink {
 	return &fileSink{fs: fsys, dir: filepath.Clean(dir), set: set}
 }
 
-// Open makes the directory if need be, commits last, and removes what the job's sink of that name staged after it.
+// Open makes the directory if need be, commits last, and removes what the job's sink of that name staged after it. It refuses a
+// directory with files of later commits: the checkpoint is older than what readers may have seen, so that rows would come twice.
 func (s *fileSink) Open(_ context.Context, spec Spec, commit uint64, last Token) (err error) {
 	if s.encoder, err = newEncoder(s.set, spec.Schema); err != nil {
 		return err
@@ -66,6 +68,13 @@ func (s *fileSink) Open(_ context.Context, spec Spec, commit uint64, last Token)
 	if err := makeDir(s.fs, s.dir); err != nil {
 		return explain(fmt.Errorf("make the directory: %w", err), s.dir)
 	}
+	entries, err := s.fs.ReadDir(s.dir)
+	if err != nil {
+		return explain(fmt.Errorf("look for files: %w", err), s.dir)
+	}
+	if err := s.checkCommits(entries, commit); err != nil {
+		return err
+	}
 	// The job may have been given another directory, or the directory another name, after the token was made.
 	if err := s.commit(s.dir, token.names); err != nil {
 		return err
@@ -75,7 +84,24 @@ func (s *fileSink) Open(_ context.Context, spec Spec, commit uint64, last Token)
 			return err
 		}
 	}
-	return s.discard()
+	return s.discard(entries)
+}
+
+// checkCommits returns an error if the job's sink of that name has made files visible after the given commit.
+func (s *fileSink) checkCommits(entries []fs.DirEntry, commit uint64) error {
+	for _, entry := range entries {
+		rest, isOurs := strings.CutPrefix(entry.Name(), s.prefix)
+		if !isOurs {
+			continue
+		}
+		digits, _, _ := strings.Cut(rest, "-")
+		if n, err := strconv.ParseUint(digits, 10, 64); err == nil && n > commit {
+			return fmt.Errorf("file sink %q: %s is of commit %d and the checkpoint ends with commit %d, so that its rows would come again: "+
+				"the checkpoint was damaged or is an older copy: use the newer one, or remove the files of later commits, or choose another directory",
+				s.dir, entry.Name(), n, commit)
+		}
+	}
+	return nil
 }
 
 // makeDir is MkdirAll, and makes the names of dir and of all new parents durable.
@@ -110,15 +136,12 @@ func makeDir(fsys vfs.FS, dir string) error {
 }
 
 // discard removes the files that this sink of this job staged.
-func (s *fileSink) discard() error {
-	entries, err := s.fs.ReadDir(s.dir)
-	if err != nil {
-		return explain(fmt.Errorf("look for staged files: %w", err), s.dir)
-	}
+func (s *fileSink) discard(entries []fs.DirEntry) error {
 	for _, entry := range entries {
 		if !strings.HasPrefix(entry.Name(), stagedMark+s.prefix) {
 			continue
 		}
+		// What was staged for the last commit has its final name by now.
 		if err := s.fs.Remove(filepath.Join(s.dir, entry.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return explain(fmt.Errorf("remove a staged file: %w", err), s.dir)
 		}

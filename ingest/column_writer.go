@@ -35,22 +35,6 @@ func kindOf(dtype arrow.DataType) (valueKind, bool) {
 	return 0, false
 }
 
-// fieldOp is what to do with a value in the fast path of a decoder.
-type fieldOp uint8
-
-const (
-	opSkip fieldOp = iota
-	opBigInt
-	opDouble
-	opBoolean
-	opText
-	opTimestamp
-	// opOther is to look at the value as text.
-	opOther
-)
-
-var fieldOps = [...]fieldOp{bigInt: opBigInt, double: opDouble, boolean: opBoolean, text: opText, timestamp: opTimestamp}
-
 // columnWriter writes one column of a block, row by row from 0. Every row of a TEXT column gets its offset, whether it has a
 // value or not; rows of other columns may be left out if they are not live.
 type columnWriter struct {
@@ -58,6 +42,8 @@ type columnWriter struct {
 	typeName string
 	kind     valueKind
 	column   *batch.Column
+	// emptyIsNull says that an empty value is NULL unless it is quoted.
+	emptyIsNull bool
 
 	// The memory of column, borrowed from begin to finish.
 	ints    []int64

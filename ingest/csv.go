@@ -76,6 +76,10 @@ func (f csvFormat) NewDecoder(spec DecodeSpec) (Decoder, error) {
 	if len(spec.Declared) == 0 {
 		return nil, errors.New("format CSV: at least one column must be declared")
 	}
+	base.stops, base.unescape, base.isLenient = csvStops(f.delimiter), unquote, true
+	for k := range base.columns {
+		base.columns[k].emptyIsNull = f.null == ""
+	}
 	d := &csvDecoder{recordDecoder: base, format: f, declared: spec.Declared, used: spec.Used}
 	if !f.hasHeader {
 		names := make([]string, len(spec.Declared))
@@ -90,11 +94,13 @@ func (f csvFormat) NewDecoder(spec DecodeSpec) (Decoder, error) {
 // csvField is what to do with a field of a record.
 type csvField struct {
 	name   string
-	op     fieldOp
 	column *columnWriter // nil if the field is not used
+	// spans is the index of the first span of the column.
+	spans int
 }
 
-// csvDecoder reads records in one pass, and those with doubled quotes or a fault field by field.
+// csvDecoder takes records apart at their stops and reads values a run of records at a time; records that have a fault field by
+// field.
 type csvDecoder struct {
 	*recordDecoder
 	format   csvFormat
@@ -117,8 +123,9 @@ var _ Decoder = (*csvDecoder)(nil)
 func (d *csvDecoder) layOut(names []string) {
 	d.fields, d.missing = make([]csvField, len(names)), nil
 	for i, name := range names {
-		d.fields[i].name = name
+		d.fields[i] = csvField{name: name, spans: len(d.columns) * runRows}
 	}
+	clear(d.spans) // missing columns have no values
 	for k, column := range d.used {
 		c := &d.columns[k]
 		i := column
@@ -130,10 +137,7 @@ func (d *csvDecoder) layOut(names []string) {
 			continue
 		}
 		d.fields[i].column = c
-		d.fields[i].op = fieldOps[c.kind]
-		if d.format.null != "" && c.kind != text {
-			d.fields[i].op = opOther // which looks for NULL first: it may be a number
-		}
+		d.fields[i].spans = k * runRows
 	}
 }
 
@@ -183,22 +187,30 @@ func (d *csvDecoder) Decode(_ context.Context, b *Block, bad func(BadRow)) (batc
 		d.useHeader(b)
 	}
 	rows := 0
-	for p := 0; p < d.limit; rows++ {
-		if rows == int(b.NumRows) {
+	for p := 0; p < d.limit; {
+		most := min(int(b.NumRows)-rows, d.most)
+		if most == 0 {
 			return d.finish(rows + 1)
 		}
+		n, written := 0, 0
 		if d.isUTF8 {
-			if next := d.readPlain(rows, p); next > 0 {
-				p = next
-				continue
-			}
-			d.rewind(rows)
+			n, p = d.takeRun(p, most)
+			written = d.readRun(rows, n)
+			rows += written
 		}
-		n, isEnded := csvRecordEnd(d.buf[p:d.limit], d.format.delimiter)
-		if d.checkUTF8(rows, p, p+n) {
-			d.record(rows, p, p+n, isEnded)
+		switch {
+		case written < n:
+			p = d.starts[written]
+		case n == most || p == d.limit:
+			continue
 		}
-		p += n
+		end, isEnded := csvRecordEnd(d.buf[p:d.limit], d.format.delimiter)
+		end += p
+		if d.checkUTF8(rows, p, end) {
+			d.record(rows, p, end, isEnded)
+		}
+		rows++
+		p = end
 	}
 	return d.finish(rows)
 }

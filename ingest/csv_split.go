@@ -79,3 +79,6 @@ func csvNames(header []byte, delimiter byte) []string {
 	}
 	return names
 }
+
+// unquote writes the text of a quoted field to dst: doubled quotes become one.
+func unquote(dst, v []byte) int { return len(appendUnquoted(dst[:0], v)) }

@@ -268,11 +268,11 @@ func jsonOracle(line []byte) (row string, ok bool) {
 			if !isString {
 				break
 			}
-			if v, err := time.Parse(time.RFC3339Nano, text); err != nil || len(text) > len("2006-01-02T15:04:05.999999999+00:00") || strings.Contains(text, ",") || text[13] != ':' {
+			v, err := time.Parse(time.RFC3339Nano, text)
+			if err != nil || len(text) > len("2006-01-02T15:04:05.999999999+00:00") || strings.Contains(text, ",") || text[13] != ':' {
 				return "", false // FuzzTimestamp knows
-			} else {
-				cell = string(batch.AppendTime(nil, batch.TimeOf(v)))
 			}
+			cell = string(batch.AppendTime(nil, batch.TimeOf(v)))
 		}
 		if cell == "bad" {
 			return "bad", true
@@ -287,6 +287,8 @@ func FuzzFramer(f *testing.F) {
 	f.Add("a,\"b\n\"\"c\",d\n\"x\"\ny\"z\n\n", uint64(0x123456789))
 	f.Add("\"\"\"\n\",\n\"", uint64(7))
 	f.Add("one\ntwo\r\n\nthree", uint64(42))
+	f.Add(strings.Repeat("1,\"a\nb\",\"x\"\"y\"\n", 20), uint64(42)) // more than the 64 bytes that are taken at a time
+	f.Add(strings.Repeat("\"1\",\"a\n\"\n", 20)+"5\" pipe\n\"a\nb\"", uint64(99))
 	formats := []ingest.Format{mustNewFormat(f, "TEXT", nil), mustNewFormat(f, "CSV", nil), mustNewFormat(f, "JSON", nil)}
 	f.Fuzz(func(t *testing.T, in string, seed uint64) {
 		for _, format := range formats {

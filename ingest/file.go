@@ -201,7 +201,7 @@ func (s *fileSource) readFile(ctx context.Context, path string, start Position, 
 	if err != nil {
 		return fmt.Errorf("read source %s: %w", s.uri, err)
 	}
-	defer o.Close()
+	defer func() { _ = o.Close() }()
 	if err := s.restoreHeader(path, start, w); err != nil {
 		return fmt.Errorf("read %s: header: %w", path, err)
 	}

@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -57,7 +58,7 @@ func (o *openFile) decompress(path string) error {
 			return err
 		}
 		o.Reader, o.isCompressed = r, true
-		o.closer = func() { r.Close() }
+		o.closer = func() { _ = r.Close() }
 	case bytes.HasPrefix(start[:n], zstdMagic), n > 0 && ext == ".zst":
 		// One goroutine per file is enough: files are read side by side.
 		r, err := zstd.NewReader(o.file, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxZstdWindow))
@@ -100,7 +101,7 @@ func (o *openFile) skip(ctx context.Context, pos int64) error {
 		}
 		n, err := io.CopyN(io.Discard, o.Reader, min(pos-at, 1<<20))
 		at += n
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return fmt.Errorf("file is shorter than it was: %d bytes, position %d", at, pos)
 		}
 		if err != nil {
@@ -116,7 +117,7 @@ func readHeader(path string, format Format) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer o.Close()
+	defer func() { _ = o.Close() }()
 	framer := format.NewFramer()
 	var header []byte
 	chunk := make([]byte, 4096)
@@ -134,7 +135,7 @@ func readHeader(path string, format Format) ([]byte, error) {
 				return bytes.TrimPrefix(header, byteOrderMark), nil
 			}
 		}
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return bytes.TrimPrefix(header, byteOrderMark), nil
 		}
 		if err != nil {

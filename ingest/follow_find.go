@@ -43,7 +43,7 @@ func (s *fileSource) openFollowed(files []foundFile, after map[string]Position) 
 func (s *fileSource) addFollowed(name, path string, start Position) {
 	sp := &fileSplit{name: name, path: path, start: start}
 	if tag, err := parseFollowTag(start.Upto.Tag); err == nil {
-		sp.followed.left = append(tag.left, tag.current)
+		sp.followed.left = slices.Concat(tag.left, []fileID{tag.current})
 	}
 	s.splits = append(s.splits, sp)
 }

@@ -36,9 +36,8 @@ func (r *followRun) wait(want string) {
 	for time.Now().Before(deadline) && r.failed == nil {
 		r.polls <- time.Time{}
 		runtime.Gosched()
-		isSame := false
 		r.until(func() {}, func() bool { return true })
-		if isSame = r.String() == want; isSame {
+		if r.String() == want {
 			return
 		}
 	}

@@ -26,21 +26,29 @@ func TestNewFormat(t *testing.T) {
 		{name: "all options of CSV", format: "CSV", options: map[string]string{"header": "TRUE", "delimiter": "|", "null": "NULL"}, want: "CSV"},
 		{name: "a slip in the name", format: "JSN", want: `format "JSN" is unknown: did you mean JSON? possible are TEXT, CSV, JSON`},
 		{name: "an unknown name", format: "PARQUET", want: `format "PARQUET" is unknown: possible are TEXT, CSV, JSON`},
-		{name: "a slip in an option", format: "CSV", options: map[string]string{"heade": "true"},
-			want: `format CSV: option "heade" is unknown: did you mean header? possible are header, delimiter, null`},
-		{name: "an option where there are none", format: "TEXT", options: map[string]string{"header": "true"},
-			want: `format TEXT: option "header" is unknown: it has no options`},
-		{name: "all faults at once", format: "CSV", options: map[string]string{"header": "maybe", "delimiter": "ab", "null": "a\"", "quote": "'"},
+		{
+			name: "a slip in an option", format: "CSV", options: map[string]string{"heade": "true"},
+			want: `format CSV: option "heade" is unknown: did you mean header? possible are header, delimiter, null`,
+		},
+		{
+			name: "an option where there are none", format: "TEXT", options: map[string]string{"header": "true"},
+			want: `format TEXT: option "header" is unknown: it has no options`,
+		},
+		{
+			name: "all faults at once", format: "CSV", options: map[string]string{"header": "maybe", "delimiter": "ab", "null": "a\"", "quote": "'"},
 			want: "format CSV: option \"quote\" is unknown: possible are header, delimiter, null\n" +
 				"format CSV: option header: want true or false, got \"maybe\"\n" +
 				"format CSV: option delimiter: want one of the ASCII signs or \\t, but none of a quote, + - and ., got \"ab\"\n" +
-				"format CSV: option null: want text without quote, delimiter and line end, got \"a\\\"\""},
-		{name: "a delimiter that may be part of a number", format: "CSV", options: map[string]string{"delimiter": "-"},
-			want: "format CSV: option delimiter: want one of the ASCII signs or \\t, but none of a quote, + - and ., got \"-\""},
+				"format CSV: option null: want text without quote, delimiter and line end, got \"a\\\"\"",
+		},
+		{
+			name: "a delimiter that may be part of a number", format: "CSV", options: map[string]string{"delimiter": "-"},
+			want: "format CSV: option delimiter: want one of the ASCII signs or \\t, but none of a quote, + - and ., got \"-\"",
+		},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			f, err := ingest.NewFormat(tt.format, tt.options)
-			got := ""
+			var got string
 			if err != nil {
 				got = err.Error()
 			} else {
@@ -133,7 +141,7 @@ func TestShapesDoNotMatterToRows(t *testing.T) {
 	f := mustNewFormat(t, "JSON", nil)
 	for range 200 {
 		var in strings.Builder
-		for range 30 {
+		for range 1 + r.IntN(1+r.IntN(600)) { // some are longer than a run
 			record := shapes[r.IntN(1+r.IntN(len(shapes)))]
 			for key, forms := range values {
 				for strings.Contains(record, key) {

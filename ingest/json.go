@@ -41,23 +41,29 @@ func (jsonFormat) NewDecoder(spec DecodeSpec) (Decoder, error) {
 		}
 		names[k] = c.name
 	}
-	return &jsonDecoder{recordDecoder: base, keys: newKeyTable(names), spans: make([]jsonSpan, len(names))}, nil
+	base.stops, base.unescape = jsonStops, unescape
+	return &jsonDecoder{recordDecoder: base, keys: newKeyTable(base.columns), values: make([]jsonSpan, len(names))}, nil
 }
 
-// jsonDecoder reads records by the shape of an earlier one (see jsonShape), those that differ key by key, and in full, first the
-// structure and then the values, what has a fault or is rare.
+// jsonDecoder takes records apart by the shapes of earlier ones (see jsonShape), those that differ key by key, and reads values a run
+// of records at a time. What has a fault or is rare it reads in full, first the structure and then the values.
 type jsonDecoder struct {
 	*recordDecoder
 	keys keyTable
 
-	shape jsonShape
-	// tries is how many more records in a row may differ from the shape until it is given up. Then pause more records are read
-	// without one, and of the next one the shape is learned. wait, where pause starts, doubles while shapes are of no use.
-	tries, pause, wait int
+	// shapes are those learned; that of the last record that had one is tried first.
+	shapes  []jsonShape
+	current int
+	// tries is how many more records in a row may have none of the shapes until they are given up. Then pause more records are read
+	// without any, and of the next one the shape is learned. wait, where pause starts, doubles while shapes are of no use: few
+	// records, which hits counts, have one.
+	tries, pause, wait, hits int
+	// unknown is where the record begins whose shape is to be learned, -1 if there is none.
+	unknown int
 
 	// Memory that is reused for every record read in full.
 	scan    jsonScanner
-	spans   []jsonSpan
+	values  []jsonSpan
 	members []jsonMember
 	key     []byte
 }
@@ -79,11 +85,17 @@ type jsonMember struct {
 }
 
 const (
+	// maxShapes is how many kinds of records, or keys that may be missing, a stream can have at full speed.
+	maxShapes = 8
 	// maxTries lets a minority of records have other shapes.
 	maxTries = 8
-	// maxWait makes learning, which costs a few times as much as reading a record, a small part of the whole where no two records
+	// fewTries are those after shapes were of no use.
+	fewTries = 2
+	// fewHits is up to how many records shapes are of no use: learning one costs as much as they save.
+	fewHits = 64
+	// maxWait makes learning, which costs several times as much as reading a record, a small part of the whole where no two records
 	// are alike, and still finds a new shape within a block.
-	maxWait = 255
+	maxWait = 511
 )
 
 // maxShape is how long a record to learn from may be; the rest of a longer one weighs more than its shape.
@@ -94,51 +106,32 @@ func (d *jsonDecoder) Decode(_ context.Context, b *Block, bad func(BadRow)) (bat
 	d.begin(b, bad)
 	d.scan.buf = d.buf
 	rows := 0
-	for p := 0; p < d.limit; rows++ {
-		if rows == int(b.NumRows) {
+	for p := 0; p < d.limit; {
+		most := min(int(b.NumRows)-rows, d.most)
+		if most == 0 {
 			return d.finish(rows + 1)
 		}
+		n, written := 0, 0
+		d.unknown = -1
 		if d.isUTF8 {
-			if next := d.readFast(rows, p); next > 0 {
-				p = next
-				continue
-			}
+			n, p = d.takeRun(p, most)
+			written = d.readRun(rows, n)
+			rows += written
+		}
+		switch {
+		case written < n:
+			p = d.starts[written]
+		case n == most || p == d.limit:
+			continue
 		}
 		end := p + bytes.IndexByte(d.buf[p:], '\n') + 1
 		if d.checkUTF8(rows, p, end) {
 			d.record(rows, p, end)
 		}
+		rows++
 		p = end
 	}
 	return d.finish(rows)
-}
-
-// readFast reads the record at p by the shape or in any order, and returns the index behind it; 0 if it is to be read in full.
-func (d *jsonDecoder) readFast(row, p int) int {
-	switch {
-	case d.tries > 0:
-		if next := d.shape.read(d, row, p); next > 0 {
-			d.tries, d.wait = maxTries, 0
-			return next
-		}
-		d.rewind(row)
-		if d.tries--; d.tries == 0 {
-			d.pause = d.wait
-			d.wait = min(2*d.wait+1, maxWait)
-		}
-	case d.pause > 0:
-		d.pause--
-	default:
-		return 0
-	}
-	if len(d.columns) > maxAnyColumns {
-		return 0
-	}
-	next := d.readAny(row, p)
-	if next == 0 {
-		d.rewind(row)
-	}
-	return next
 }
 
 // record reads the record buf[start:end], end being behind its line end, in full.
@@ -153,7 +146,7 @@ func (d *jsonDecoder) record(row, start, end int) {
 		d.reject(row, start, end, "", fmt.Sprintf("invalid JSON at byte %d of the record: %s", d.scan.at-start, d.scan.why))
 		return
 	}
-	for k, v := range d.spans {
+	for k, v := range d.values {
 		c := &d.columns[k]
 		if v.to == 0 || d.buf[v.from] == 'n' {
 			c.setNull(row)
@@ -164,17 +157,16 @@ func (d *jsonDecoder) record(row, start, end int) {
 			return
 		}
 	}
-	if d.tries == 0 && d.pause == 0 && !repeats && end-start <= maxShape {
-		d.shape.learn(d.buf, start, end, d.members, d.columns)
-		d.tries = maxTries
+	if start == d.unknown && !repeats && end-start <= maxShape {
+		d.learn(start, end)
 	}
 }
 
-// findValues walks over the object at p, which ends the record, and sets members, and spans for every used column. It says
+// findValues walks over the object at p, which ends the record, and sets members, and values for every used column. It says
 // whether a used key repeats, and returns the index behind the object, -1 if it is not well formed.
 func (d *jsonDecoder) findValues(p int) (repeats bool, end int) {
 	s := &d.scan
-	clear(d.spans)
+	clear(d.values)
 	d.members = d.members[:0]
 	if d.buf[p] != '{' {
 		return false, s.failWant(p, "an object")
@@ -205,8 +197,8 @@ func (d *jsonDecoder) findValues(p int) (repeats bool, end int) {
 		p = v.to
 		column := d.columnOf(key, keyEnd-1)
 		if column >= 0 {
-			repeats = repeats || d.spans[column].to > 0
-			d.spans[column] = v
+			repeats = repeats || d.values[column].to > 0
+			d.values[column] = v
 		}
 		d.members = append(d.members, jsonMember{jsonSpan: v, keyFrom: key, keyTo: keyEnd - 1, column: column})
 		p = skipBlanks(d.buf, p)
@@ -231,13 +223,16 @@ func (d *jsonDecoder) endOfRecord(p int) int {
 
 // columnOf returns the used column of the key buf[from:to], -1 if there is none.
 func (d *jsonDecoder) columnOf(from, to int) int {
+	if len(d.keys.slots) == 0 { // while columns are inferred
+		return -1
+	}
 	if stringEnd(d.buf, from) == to {
-		return d.keys.find(d.buf, from, to)
+		return d.keys.find(d.buf, from, to).column
 	}
 	d.key = append(d.key[:0], d.buf[from:to]...)
 	n := unescape(d.key, d.buf[from:to])
-	d.key = append(d.key[:n], make([]byte, 8)...)
-	return d.keys.find(d.key, 0, n)
+	d.key = append(d.key[:n], make([]byte, batch.Slack)...)
+	return d.keys.find(d.key, 0, n).column
 }
 
 // setValue writes a value that is not null, and returns why it does not fit the column.

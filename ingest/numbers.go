@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"encoding/binary"
 	"errors"
 	"math"
 	"math/bits"
@@ -13,9 +12,6 @@ const (
 	ones  = 0x0101010101010101
 	highs = 0x8080808080808080
 )
-
-// load returns the 8 bytes from p on, the first one lowest. Behind the last record there is slack, so that the bytes exist.
-func load(buf []byte, p int) uint64 { return binary.LittleEndian.Uint64(buf[p:]) }
 
 // digits reads the decimal digits from p on: their value, which is right up to 19 digits, and how many they are.
 //
@@ -37,6 +33,12 @@ func digits(buf []byte, p int) (v uint64, n int) {
 		n += 8
 	}
 }
+
+// lowBytes returns a mask of the n lowest bytes.
+func lowBytes(n int) uint64 { return 1<<(8*n) - 1 }
+
+// notDigits is not 0 if one of the bytes is above 9.
+func notDigits(t uint64) uint64 { return (t + (0x80-10)*ones | t) & highs }
 
 // eightDigits returns the value of 8 digits of one byte each, the first one lowest: pairs, then fours, then eights, by one
 // multiplication each (Lemire 2018, "Quickly parsing eight digits").
@@ -224,6 +226,3 @@ func equalFoldASCII(v []byte, lower string) bool {
 
 // textOf returns v as a string over the same memory, for calls that do not keep it.
 func textOf(v []byte) string { return unsafe.String(unsafe.SliceData(v), len(v)) }
-
-// store writes 8 bytes from p on, the lowest one first.
-func store(buf []byte, p int, w uint64) { binary.LittleEndian.PutUint64(buf[p:], w) }

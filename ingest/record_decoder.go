@@ -18,6 +18,12 @@ type recordDecoder struct {
 	mem     memory.Allocator
 	columns []columnWriter
 	times   timeParser
+	// stops are the bytes at which values end.
+	stops byteSet
+	// isLenient says that values are read from any text form, which the record does not show to be of another type.
+	isLenient bool
+	// unescape writes the text that v stands for, which isEscaped, to dst and returns how many bytes it has: at most as many as v.
+	unescape func(dst, v []byte) int
 
 	// The block at hand, from begin to finish.
 	block *Block
@@ -26,10 +32,18 @@ type recordDecoder struct {
 	buf []byte
 	// limit is the index behind the last record in buf.
 	limit int
+	// marks are those of stops in buf.
+	marks marks
 	// isUTF8 says that all of buf is valid; otherwise records are looked at one by one.
 	isUTF8 bool
 	// Line ends before countedTo, for messages: bad rows come in order, so that all of them together count a block once.
 	countedTo, counted int
+
+	// A run of records: where each begins, and the spans of runRows values of every column, then of values that no column wants.
+	starts [runRows]int
+	spans  []span
+	// most is how many records a run may have: fewer where values do not fit, since those behind such a value are taken apart again.
+	most int
 
 	// Memory that is reused for every block.
 	frame *batch.Frame
@@ -39,7 +53,7 @@ type recordDecoder struct {
 }
 
 func newRecordDecoder(format string, spec DecodeSpec) (*recordDecoder, error) {
-	d := &recordDecoder{mem: spec.Mem}
+	d := &recordDecoder{mem: spec.Mem, most: runRows}
 	for _, f := range spec.Declared {
 		if _, ok := kindOf(f.Type); !ok {
 			return nil, fmt.Errorf("format %s: column %s: type %s: possible are BIGINT, DOUBLE, BOOLEAN, TEXT, TIMESTAMP",
@@ -61,6 +75,8 @@ func newRecordDecoder(format string, spec DecodeSpec) (*recordDecoder, error) {
 		kind, _ := kindOf(f.Type)
 		d.columns[k] = columnWriter{name: f.Name, typeName: batch.TypeName(f.Type), kind: kind, column: d.frame.Columns[k]}
 	}
+	d.spans = batch.MakeSlice[span](spec.Mem, (len(used)+1)*runRows)
+	clear(d.spans)
 	return d, nil
 }
 
@@ -79,7 +95,8 @@ func (d *recordDecoder) begin(b *Block, bad func(BadRow)) {
 		}
 	}
 	d.buf = d.buf[:d.limit+batch.Slack]
-	d.isUTF8 = validUTF8(d.buf[:d.limit])
+	d.marks = batch.GrowSlice(d.mem, d.marks, marksLen(d.limit))
+	d.isUTF8 = d.marks.mark(d.buf, d.limit, &d.stops) || utf8.Valid(d.buf[:d.limit])
 	d.countedTo, d.counted = 0, 0
 	d.dead = d.dead[:0]
 	d.frame.Reset(int(b.NumRows))
@@ -168,7 +185,9 @@ func (d *recordDecoder) release() {
 	batch.FreeSlice(d.mem, d.dead)
 	batch.FreeSlice(d.mem, d.live)
 	batch.FreeSlice(d.mem, d.own)
-	d.dead, d.live, d.own, d.buf, d.block = nil, nil, nil, nil, nil
+	batch.FreeSlice(d.mem, d.marks)
+	batch.FreeSlice(d.mem, d.spans)
+	d.dead, d.live, d.own, d.marks, d.spans, d.buf, d.block = nil, nil, nil, nil, nil, nil, nil
 }
 
 // trimLineEnd returns the record without \n or \r\n at its end.
@@ -181,17 +200,6 @@ func trimLineEnd(record []byte) []byte {
 		}
 	}
 	return record[:n]
-}
-
-// validUTF8 is utf8.Valid, but reads ASCII 32 bytes at a time.
-func validUTF8(v []byte) bool {
-	for len(v) >= 32 {
-		if (load(v, 0)|load(v, 8)|load(v, 16)|load(v, 24))&highs != 0 {
-			break
-		}
-		v = v[32:]
-	}
-	return utf8.Valid(v)
 }
 
 // firstInvalid returns the index of the first byte that does not belong to valid UTF-8, from 0.

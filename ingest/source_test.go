@@ -181,13 +181,6 @@ func (r *sourceRun) finish() string {
 	return r.String()
 }
 
-// text returns what a split gave so far; r.mu must not be held.
-func (r *sourceRun) text(name string) string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.textLocked(name)
-}
-
 func (r *sourceRun) textLocked(name string) string {
 	if r.splits[name] == nil {
 		return ""

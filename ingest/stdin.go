@@ -41,7 +41,7 @@ func (s *stdinSource) Read(ctx context.Context, _ int32, w *BlockWriter) error {
 	if err != nil {
 		return fmt.Errorf("read standard input: %w", err)
 	}
-	defer r.Close()
+	defer func() { _ = r.Close() }()
 	stop := context.AfterFunc(ctx, r.interrupt)
 	defer stop()
 	if _, err := readInto(ctx, r, w); err != nil {

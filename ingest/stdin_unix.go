@@ -31,11 +31,11 @@ func newInterruptible(file *os.File) (*interruptible, error) {
 	for i, f := range []*os.File{file, awake} {
 		conn, err := f.SyscallConn()
 		if err != nil {
-			r.Close()
+			_ = r.Close()
 			return nil, err
 		}
 		if err := conn.Control(func(fd uintptr) { r.fds[i].Fd = int32(fd) }); err != nil {
-			r.Close()
+			_ = r.Close()
 			return nil, err
 		}
 	}

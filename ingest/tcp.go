@@ -137,8 +137,7 @@ func readConn(ctx context.Context, conn net.Conn, w *BlockWriter) (read int64, e
 	if err == nil {
 		return read, w.FinishRecord(ctx)
 	}
-	var broken *net.OpError
-	if !errors.As(err, &broken) {
+	if _, isBroken := errors.AsType[*net.OpError](err); !isBroken {
 		return read, err
 	}
 	return read, w.Abort(ctx, whyReset)

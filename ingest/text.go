@@ -38,6 +38,7 @@ func (textFormat) NewDecoder(spec DecodeSpec) (Decoder, error) {
 	if err != nil {
 		return nil, err
 	}
+	d.stops = lineStops
 	return &textDecoder{recordDecoder: d}, nil
 }
 
@@ -48,7 +49,7 @@ var _ Decoder = (*textDecoder)(nil)
 // Decode returns one row per line.
 func (d *textDecoder) Decode(_ context.Context, b *Block, bad func(BadRow)) (batch.Batch, error) {
 	d.begin(b, bad)
-	rows := 0
+	var rows int
 	switch {
 	case !d.isUTF8:
 		rows = d.checkedLines()
@@ -60,30 +61,31 @@ func (d *textDecoder) Decode(_ context.Context, b *Block, bad func(BadRow)) (bat
 	return d.finish(rows)
 }
 
-// shortLine is up to how many bytes a line is copied in one piece of fixed size, which spares a call.
-const shortLine = 32
-
 func (d *textDecoder) lines() int {
 	c := &d.columns[0]
-	src, dst, offsets := d.buf, c.text, c.offsets
+	src, dst, offsets := d.buf, c.text, c.offsets[1:]
 	rows, end := 0, 0
 	for p := 0; p < d.limit; rows++ {
-		if rows+1 >= len(offsets) {
+		if rows >= len(offsets) {
 			return rows + 1
 		}
-		n := bytes.IndexByte(src[p:], '\n')
-		next := p + n + 1
-		if n > 0 && src[p+n-1] == '\r' {
+		next := d.marks.next(p)
+		n := next - p
+		if n > 0 && src[next-1] == '\r' {
 			n--
 		}
-		if n <= shortLine {
-			*(*[shortLine]byte)(dst[end:]) = *(*[shortLine]byte)(src[p:])
-		} else {
+		switch {
+		case n <= 32:
+			copy32(dst, end, src, p)
+		case n <= 64:
+			copy32(dst, end, src, p)
+			copy32(dst, end+32, src, p+32)
+		default:
 			copy(dst[end:], src[p:p+n])
 		}
 		end += n
-		offsets[rows+1] = int32(end)
-		p = next
+		offsets[rows] = int32(end)
+		p = next + 1
 	}
 	c.end = end
 	return rows

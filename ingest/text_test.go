@@ -14,13 +14,19 @@ func TestText(t *testing.T) {
 		{name: "the last line needs no line end", columns: "value TEXT", in: "one\ntwo", want: "one\ntwo\n"},
 		{name: "a carriage return before the line end is no text", columns: "value TEXT", in: "a\r\n\r\nb\rc\n", want: "a\n\"\"\n\"b\\rc\"\n"},
 		{name: "NUL bytes are text", columns: "value TEXT", in: "a\x00b\n", want: "\"a\\x00b\"\n"},
-		{name: "a line longer than a word copy", columns: "value TEXT",
+		{
+			name: "a line longer than a word copy", columns: "value TEXT",
 			in:   "0123456789012345678901234567890123456789\n01234567890123456789012345678901\n",
-			want: "0123456789012345678901234567890123456789\n01234567890123456789012345678901\n"},
-		{name: "invalid UTF-8 is a bad row, the lines around it are not", columns: "value TEXT", in: "é\nab\xffc\nü\n", want: "\"é\"\n\"ü\"\n",
-			bad: "2 3 : invalid UTF-8 at byte 2 of the record\n"},
-		{name: "invalid UTF-8 is found when no column is used", columns: "value TEXT", used: []int{}, in: "a\n\xc3\nb\n", want: "\n\n",
-			bad: "2 2 : invalid UTF-8 at byte 0 of the record\n"},
+			want: "0123456789012345678901234567890123456789\n01234567890123456789012345678901\n",
+		},
+		{
+			name: "invalid UTF-8 is a bad row, the lines around it are not", columns: "value TEXT", in: "é\nab\xffc\nü\n", want: "\"é\"\n\"ü\"\n",
+			bad: "2 3 : invalid UTF-8 at byte 2 of the record\n",
+		},
+		{
+			name: "invalid UTF-8 is found when no column is used", columns: "value TEXT", used: []int{}, in: "a\n\xc3\nb\n", want: "\n\n",
+			bad: "2 2 : invalid UTF-8 at byte 0 of the record\n",
+		},
 		{name: "nothing is no row", columns: "value TEXT", in: "", want: ""},
 	})
 }

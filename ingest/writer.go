@@ -39,8 +39,12 @@ type WriterSpec struct {
 	MaxRecord int
 	// Now is the clock that arrival times are taken from.
 	Now func() batch.Time
-	// Send takes a block over, unless it returns an error. It may block: that is the back-pressure.
+	// Send takes a block over, unless it returns an error. It may block: that is the back-pressure. An error that wraps ErrHold
+	// leaves the block to the writer, which sends it again when Hold lets it.
 	Send func(ctx context.Context, b *Block) error
+	// Hold returns nil while blocks may be sent, else a channel that is closed when it is time to ask again. The writer waits for
+	// that without its lock, so that intervals end meanwhile. Without it blocks may always be sent.
+	Hold func() <-chan struct{}
 	// Bad is told of records that no decoder gets to see. It must not call the writer.
 	Bad func(BadRow)
 	// Limiter is shared by the splits of the source; nil means no limit.
@@ -48,6 +52,9 @@ type WriterSpec struct {
 	// Blocks is where the blocks come from.
 	Blocks *BlockPool
 }
+
+// ErrHold says that a block can't be taken over now.
+var ErrHold = errors.New("the block can't be taken now")
 
 // BlockWriter cuts the bytes of one split into blocks on record ends. Two goroutines use it: the source's writes, with Space
 // and Wrote, and the engine's cuts the block that is not full yet when an interval ends, also while the source waits for
@@ -84,7 +91,8 @@ type BlockWriter struct {
 	framedAt              batch.Time
 	skipping              bool // the unfinished record is too long: its bytes are dropped
 	ended                 bool
-	err                   error // of Send: nothing works after it
+	held                  *Block // could not be sent; the position is before it
+	err                   error  // of Send: nothing works after it
 }
 
 // NewBlockWriter returns a writer that has no memory yet.
@@ -124,8 +132,16 @@ func (w *BlockWriter) Cut(ctx context.Context) error {
 
 // CutLocked sends the whole records there are as a block of the running interval, as far as the limiter lets it.
 func (w *BlockWriter) CutLocked(ctx context.Context) error {
-	if w.err != nil || w.ended || w.pendingRows == 0 {
+	if w.err != nil || w.ended || w.isHeld() != nil {
 		return w.err
+	}
+	if w.held != nil {
+		if err := w.deliverHeld(ctx); err != nil || w.held != nil {
+			return err
+		}
+	}
+	if w.pendingRows == 0 {
+		return nil
 	}
 	rows := w.pendingRows
 	if w.spec.Limiter != nil {
@@ -201,6 +217,9 @@ func (w *BlockWriter) Wrote(ctx context.Context, n int) error {
 		return w.err
 	}
 	w.n += n
+	if err := w.waitHeld(ctx); err != nil {
+		return err
+	}
 	if err := w.frame(ctx); err != nil {
 		return err
 	}
@@ -231,8 +250,8 @@ func (w *BlockWriter) FinishRecord(ctx context.Context) error {
 func (w *BlockWriter) Abort(ctx context.Context, why string) error {
 	w.Lock()
 	defer w.Unlock()
-	if w.err != nil {
-		return w.err
+	if err := w.waitHeld(ctx); err != nil {
+		return err
 	}
 	w.wantBOM = false
 	if err := w.frame(ctx); err != nil {
@@ -298,6 +317,10 @@ func (w *BlockWriter) Close() {
 	w.Lock()
 	defer w.Unlock()
 	w.releaseBuffer()
+	if w.held != nil {
+		w.held.Free()
+		w.held = nil
+	}
 	w.pendingRows, w.pendingLines = 0, 0
 	if w.err == nil {
 		w.err = errors.New("write of a split: its writer is closed")
@@ -319,6 +342,9 @@ type Columnar struct {
 func (w *BlockWriter) SendRows(ctx context.Context, maxRows int64, fill func(n int64) Columnar) error {
 	w.Lock()
 	defer w.Unlock()
+	if err := w.waitHeld(ctx); err != nil {
+		return err
+	}
 	n := maxRows
 	for w.spec.Limiter != nil && w.err == nil {
 		var next <-chan struct{}
@@ -336,7 +362,10 @@ func (w *BlockWriter) SendRows(ctx context.Context, maxRows int64, fill func(n i
 	b := w.spec.Blocks.empty()
 	b.Rows, b.freeRows = filled.Rows, filled.Free
 	w.framedAt = w.spec.Now()
-	return w.deliver(ctx, b, filled.To, n, 0)
+	if err := w.deliver(ctx, b, filled.To, n, 0); err != nil {
+		return err
+	}
+	return w.waitHeld(ctx)
 }
 
 // bad reports the record that is not whole yet, as far as the index given.

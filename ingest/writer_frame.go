@@ -3,6 +3,7 @@ package ingest
 import (
 	"bytes"
 	"context"
+	"errors"
 
 	"github.com/tidemill/tidemill/batch"
 )
@@ -112,8 +113,8 @@ func (w *BlockWriter) endSkipping(lines int64) {
 }
 
 func (w *BlockWriter) finishRecord(ctx context.Context, sendAll bool) error {
-	if w.err != nil {
-		return w.err
+	if err := w.waitHeld(ctx); err != nil {
+		return err
 	}
 	w.wantBOM = false
 	if w.framer != nil {
@@ -153,6 +154,12 @@ func (w *BlockWriter) flush(ctx context.Context, all bool) error {
 		if !all && !isFull && (limiter == nil || limiter.left() > w.pendingRows) {
 			return nil
 		}
+		if next := w.isHeld(); next != nil {
+			if err := w.waitUnlocked(ctx, next); err != nil {
+				return err
+			}
+			continue
+		}
 		rows := w.pendingRows
 		if limiter != nil {
 			var next <-chan struct{}
@@ -166,21 +173,60 @@ func (w *BlockWriter) flush(ctx context.Context, all bool) error {
 		if err := w.send(ctx, rows, true); err != nil {
 			return err
 		}
+		if err := w.waitHeld(ctx); err != nil {
+			return err
+		}
+	}
+	return w.waitHeld(ctx)
+}
+
+// isHeld returns nil if blocks may be sent.
+func (w *BlockWriter) isHeld() <-chan struct{} {
+	if w.spec.Hold == nil {
+		return nil
+	}
+	return w.spec.Hold()
+}
+
+// waitHeld returns when a block that could not be sent is sent, which the end of an interval may do meanwhile.
+func (w *BlockWriter) waitHeld(ctx context.Context) error {
+	for w.err == nil && w.held != nil {
+		if next := w.isHeld(); next != nil {
+			if err := w.waitUnlocked(ctx, next); err != nil {
+				return err
+			}
+			continue
+		}
+		if err := w.deliverHeld(ctx); err != nil {
+			return err
+		}
 	}
 	return w.err
 }
 
-// waitInterval asks for the next interval and waits for it, without the lock, which the engine needs for that.
-func (w *BlockWriter) waitInterval(ctx context.Context, next <-chan struct{}) error {
+// deliverHeld sends the block that could not be sent before, as one of the running interval.
+func (w *BlockWriter) deliverHeld(ctx context.Context) error {
+	b := w.held
+	w.held = nil
+	return w.deliver(ctx, b, b.To, b.NumRows, b.NumLines)
+}
+
+// waitUnlocked waits for next without the lock.
+func (w *BlockWriter) waitUnlocked(ctx context.Context, next <-chan struct{}) error {
 	w.Unlock()
 	defer w.Lock()
-	w.spec.Limiter.full()
 	select {
 	case <-next:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
+}
+
+// waitInterval asks for the next interval and waits for it, without the lock, which the engine needs for that.
+func (w *BlockWriter) waitInterval(ctx context.Context, next <-chan struct{}) error {
+	w.spec.Limiter.full()
+	return w.waitUnlocked(ctx, next)
 }
 
 // send makes a block of the first rows whole records. The buffer itself becomes the block if it is mostly that, and if the
@@ -204,7 +250,7 @@ func (w *BlockWriter) send(ctx context.Context, rows int64, mayHandOver bool) er
 	return w.deliver(ctx, b, Offset{Pos: w.pos + int64(size), Tag: w.tag}, rows, lines)
 }
 
-// deliver numbers and sends a block.
+// deliver numbers and sends a block. If it can't be sent now it is held, and the position stays before it.
 func (w *BlockWriter) deliver(ctx context.Context, b *Block, to Offset, rows, lines int64) error {
 	b.Split, b.Seq = w.spec.Split, w.seq
 	b.From, b.To = Offset{Pos: w.pos, Tag: w.tag}, to
@@ -212,16 +258,20 @@ func (w *BlockWriter) deliver(ctx context.Context, b *Block, to Offset, rows, li
 	b.NumRows, b.NumLines = rows, lines
 	b.Arrival = max(w.framedAt, w.intervalStart)
 	b.Interval, b.Header = w.interval, w.header
+	err := w.spec.Send(ctx, b) // which b does not outlive
+	switch {
+	case errors.Is(err, ErrHold):
+		w.held = b
+		return nil
+	case err != nil:
+		b.Free()
+		w.err = err
+	}
 	w.seq++
 	w.pos, w.tag = to.Pos, to.Tag
 	w.rows += rows
 	w.lines += lines
-	if err := w.spec.Send(ctx, b); err != nil {
-		b.Free()
-		w.err = err
-		return err
-	}
-	return nil
+	return err
 }
 
 // findEnd returns the index behind the first rows whole records, and how many line ends there are in them.

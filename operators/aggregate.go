@@ -31,7 +31,11 @@ type aggregate struct {
 	stateSizes []int
 	// subtracts says that a sliding window is made of the one before it.
 	subtracts bool
-	canFail   bool
+	// stacks says that it is made of three parts that are kept.
+	stacks bool
+	// closes says that the window's time has a watermark. Without one nothing tells that the rows of a window are complete,
+	// whatever the watermark of the input, which is that of another column: windows then close at the end.
+	closes bool
 
 	// State.
 	mem    *meter
@@ -47,6 +51,7 @@ type aggregate struct {
 	own      *aggPartial // rows that came by Process
 	emitter  emitter
 	merged   *pane
+	folded   *pane
 	ids      []int32
 	found    []int32
 	foundIn  []int32
@@ -59,10 +64,13 @@ type shard struct {
 	panes   paneSet
 	windows paneSet // rows kept apart, per window
 	running runningWindow
+	stacked stackedWindow
 	held    int64
 	retired int64
 	// gone are panes whose groups a Snapshot has had, until the next one tells of their end.
 	gone, goneWindows []*pane
+	// loose are panes of sliding windows that had rows since they were last made compact.
+	loose []*pane
 
 	groups []int32 // scratch
 }
@@ -70,6 +78,8 @@ type shard struct {
 var (
 	_ Keyed    = (*aggregate)(nil)
 	_ Stateful = (*aggregate)(nil)
+
+	_ ShardedState = (*aggregate)(nil)
 )
 
 // NewAggregate returns the operator for spec. Its state is kept under name; schema is what it emits.
@@ -94,24 +104,34 @@ func NewAggregate(name string, spec *AggregateSpec, schema *arrow.Schema, env En
 	if schema.NumFields() != columns {
 		return nil, fmt.Errorf("%s: %d columns, schema has %d", name, columns, schema.NumFields())
 	}
-	a.own = newPartial(spec, a.keyTypes, env)
+	if spec.Window != nil {
+		a.closes = spec.Window.Arrival || schema.Field(1).HasMetadata() && schema.Field(1).Metadata.FindKey(TimeKey) >= 0
+	}
+	a.own = newPartial(spec, a.keyTypes, a.hasLate(), env)
 	if a.own.err != nil {
 		a.own.Close()
 		return nil, fmt.Errorf("%s: %w", name, a.own.err)
 	}
 	a.tables = aggregateTables(name, spec)
 	_, a.stateSizes = stateFields(spec.Aggs)
-	fresh := func() *pane { return newPane(a.mem, a.keyTypes, spec.Aggs) }
+	fresh := func() *pane { return newPane(a.mem, a.keyTypes, spec.Aggs, denseRoom) }
 	for i := range a.shards {
 		sh := &a.shards[i]
 		sh.panes.fresh, sh.windows.fresh = fresh, fresh
 	}
-	a.merged = newPane(env.Mem, a.keyTypes, spec.Aggs)
+	a.merged = newPane(env.Mem, a.keyTypes, spec.Aggs, denseRoom)
 	a.subtracts = spec.Window != nil && a.window.isSliding() && spec.Mode == Append
 	for _, acc := range a.merged.accs {
 		if acc != nil {
 			a.subtracts = a.subtracts && acc.canSubtract()
-			a.canFail = a.canFail || acc.canFail()
+		}
+	}
+	a.folded = newPane(env.Mem, a.keyTypes, spec.Aggs, denseRoom)
+	if spec.Window != nil && spec.Mode == Append && !a.subtracts {
+		slides := a.window.size / a.window.slide
+		a.stacks = slides >= minStackedSlides
+		for i := range a.shards {
+			a.shards[i].stacked.phase = int64(i) * slides / NumShards
 		}
 	}
 	a.emitter.init(a)
@@ -158,21 +178,31 @@ func (a *aggregate) Process(ctx context.Context, _ int, in batch.Batch, _ batch.
 }
 
 // NewPartial returns one worker's accumulator.
-func (a *aggregate) NewPartial() Partial { return newPartial(a.spec, a.keyTypes, a.env) }
+func (a *aggregate) NewPartial() Partial {
+	return newPartial(a.spec, a.keyTypes, a.hasLate(), a.env)
+}
+
+// hasLate says whether the watermarks of rows are those of the window's time.
+func (a *aggregate) hasLate() bool { return a.closes && !a.spec.Window.Arrival }
 
 // Absorb adds one shard's part of p to the state.
 func (a *aggregate) Absorb(_ context.Context, index int, p Partial) error {
 	part, sh := p.(*aggPartial), &a.shards[index]
 	for _, src := range part.panes.panes {
-		if from, to := src.ends[index], src.ends[index+1]; from < to {
-			pn := sh.panes.at(src.start)
-			sh.held += a.absorb(sh, pn, src, src.order[from:to])
+		if ids := src.sealed.ofShard(index); len(ids) > 0 {
+			to := sh.panes.at(src.start)
+			sh.held += a.absorb(sh, to, src, ids)
 			sh.running.forget(src.start)
+			sh.stacked.forget(src.start)
+			if a.spec.Window != nil && a.window.isSliding() && !to.isLoose {
+				to.isLoose = true
+				sh.loose = append(sh.loose, to)
+			}
 		}
 	}
 	for _, src := range part.windows.panes {
-		if from, to := src.ends[index], src.ends[index+1]; from < to {
-			sh.held += a.absorb(sh, sh.windows.at(src.start), src, src.order[from:to])
+		if ids := src.sealed.ofShard(index); len(ids) > 0 {
+			sh.held += a.absorb(sh, sh.windows.at(src.start), src, ids)
 		}
 	}
 	return nil
@@ -180,13 +210,14 @@ func (a *aggregate) Absorb(_ context.Context, index int, p Partial) error {
 
 // absorb adds groups ids of src to a pane, and returns how many rows the ledger has more.
 func (a *aggregate) absorb(sh *shard, to, src *pane, ids []int32) (rows int64) {
-	sh.groups = extendTo(sh.groups, len(ids))
+	sh.groups = batch.GrowSlice(a.mem, sh.groups, len(ids))
+	to.loosen()
 	to.table.lookupFrom(src.table, ids, true, sh.groups)
 	to.grow()
 	to.merge(src, ids, sh.groups)
 	if src.owned == nil {
 		for _, id := range ids {
-			rows += src.rows[id]
+			rows += src.rec.rows(id)
 		}
 	} else {
 		to.owned = growZero(to.mem, to.owned, to.table.len())
@@ -203,7 +234,8 @@ func (a *aggregate) absorb(sh *shard, to, src *pane, ids []int32) (rows int64) {
 
 // EndInterval emits what is final, or what changed. The watermark that it returns is, for a window, the end of the first window
 // that can still come out: a row that comes has window.end at or after it, so that a window downstream over window.end may
-// close as soon as it ends there. Complete results, and those without a window, return the watermark of the input.
+// close as soon as it ends there. A window over a time that has no watermark promises nothing before the end. Complete results,
+// and those without a window, return the watermark of the input.
 func (a *aggregate) EndInterval(ctx context.Context, in []batch.Time, emit batch.Emit) (batch.Time, error) {
 	if err := a.absorbOwn(ctx); err != nil {
 		return 0, err
@@ -244,10 +276,16 @@ func (a *aggregate) absorbOwn(ctx context.Context) error {
 
 // endWindows emits windows and releases those that are final.
 func (a *aggregate) endWindows(ctx context.Context, watermark batch.Time) (batch.Time, error) {
-	if a.spec.Window.Arrival && watermark != batch.MaxTime {
+	switch {
+	case watermark == batch.MaxTime:
+	case a.spec.Window.Arrival:
 		watermark = a.interval.End
+	case a.closes:
+		watermark = watermark.Sub(a.spec.Window.Lateness)
+	default:
+		watermark = batch.MinTime
 	}
-	bound := max(a.bound, watermark.Sub(a.spec.Window.Lateness))
+	bound := max(a.bound, watermark)
 	var err error
 	if a.spec.Mode == Append {
 		err = a.emitWindows(ctx, bound, true)
@@ -260,6 +298,7 @@ func (a *aggregate) endWindows(ctx context.Context, watermark batch.Time) (batch
 	a.bound = bound
 	for i := range a.shards {
 		a.evict(&a.shards[i])
+		a.tidy(&a.shards[i], int64(watermark))
 	}
 	return a.window.nextEnd(bound), nil
 }
@@ -286,12 +325,31 @@ func (a *aggregate) evict(sh *shard) {
 	sh.windows.drop(n)
 }
 
+// tidy makes panes compact that no row is expected for, because they end at or before watermark.
+func (a *aggregate) tidy(sh *shard, watermark int64) {
+	left := sh.loose[:0]
+	for _, p := range sh.loose {
+		switch {
+		case !p.isLoose: // let go
+		case p.start+a.window.pane > watermark:
+			left = append(left, p)
+		default:
+			p.compact()
+			p.isLoose = false
+		}
+	}
+	clear(sh.loose[len(left):])
+	sh.loose = left
+}
+
 func (a *aggregate) isOpen(start int64) bool { return start+a.window.size > int64(a.bound) }
 
 func (sh *shard) letGo(set *paneSet, p *pane, gone *[]*pane) {
 	sh.held -= p.total
 	sh.retired += p.total
-	if p.hasSaved() {
+	p.isLoose = false
+	if p.numSaved > 0 {
+		p.keepKeys()
 		*gone = append(*gone, p)
 		return
 	}
@@ -307,9 +365,11 @@ func (a *aggregate) Stats() StateStats {
 		s.Retired += sh.retired
 		for _, p := range sh.panes.panes {
 			s.Groups += int64(p.table.len())
+			s.Unsaved += int64(p.numUnsaved(false))
 		}
 		for _, p := range sh.windows.panes {
 			s.Groups += int64(p.table.len())
+			s.Unsaved += int64(p.numUnsaved(false))
 		}
 	}
 	return s
@@ -319,17 +379,25 @@ func (a *aggregate) Stats() StateStats {
 func (a *aggregate) Close() {
 	a.own.Close()
 	a.merged.close()
+	a.folded.close()
 	a.emitter.close()
-	a.saver.close()
+	a.saver.close(a.env.Mem)
+	for _, s := range [...]*[]int32{&a.ids, &a.found, &a.foundIn} {
+		batch.FreeSlice(a.mem, *s)
+		*s = nil
+	}
 	for i := range a.shards {
 		sh := &a.shards[i]
+		sh.stacked.close(sh)
 		sh.panes.close()
 		sh.windows.close()
-		sh.running.close()
+		sh.running.close(a)
 		for _, p := range append(sh.gone, sh.goneWindows...) {
 			p.close()
 		}
-		sh.gone, sh.goneWindows = nil, nil
+		sh.gone, sh.goneWindows, sh.loose = nil, nil, nil
+		batch.FreeSlice(a.mem, sh.groups)
+		sh.groups = nil
 	}
 }
 

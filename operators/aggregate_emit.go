@@ -51,9 +51,10 @@ func (e *emitter) add(start int64, p *pane, ids []int32) error {
 
 // withoutFaults returns the groups whose results can be given, and tells of the others.
 func (e *emitter) withoutFaults(p *pane, ids []int32) []int32 {
-	if !e.a.canFail {
+	if !slices.ContainsFunc(p.accs, func(acc accumulator) bool { return acc != nil && acc.canFail() }) {
 		return ids
 	}
+	e.a.foundIn = batch.GrowSlice(e.a.mem, e.a.foundIn[:0], len(ids))
 	good := e.a.foundIn[:0]
 	for _, id := range ids {
 		why := ""
@@ -69,7 +70,6 @@ func (e *emitter) withoutFaults(p *pane, ids []int32) []int32 {
 			e.a.env.Bad(&origin, int32(e.rows+len(good)), why)
 		}
 	}
-	e.a.foundIn = good
 	return good
 }
 
@@ -91,7 +91,7 @@ func (e *emitter) append(start int64, p *pane, ids []int32) {
 			continue
 		}
 		for _, id := range ids {
-			col.AppendInt64(p.rows[id])
+			col.AppendInt64(p.rec.rows(id))
 		}
 	}
 	e.rows += len(ids)
@@ -115,8 +115,11 @@ func (e *emitter) close() { e.frame.Release() }
 // allIDs returns the numbers of all groups of a pane.
 func (a *aggregate) allIDs(p *pane) []int32 {
 	n := p.table.len()
-	for len(a.ids) < n {
-		a.ids = append(a.ids, int32(len(a.ids)))
+	if from := len(a.ids); from < n {
+		a.ids = batch.GrowSlice(a.mem, a.ids, n)
+		for id := from; id < n; id++ {
+			a.ids[id] = int32(id)
+		}
 	}
 	return a.ids[:n]
 }
@@ -152,20 +155,22 @@ func (a *aggregate) emitWindows(ctx context.Context, bound batch.Time, isFinal b
 		}
 		next = a.window.firstStart(int64(a.bound))
 	}
-	if oldest, ok := a.oldestStart(); !ok || max(a.window.firstStart(oldest), next)+a.window.size > int64(bound) {
+	if oldest, ok := a.startFrom(math.MinInt64); !ok || max(a.window.firstStart(oldest), next)+a.window.size > int64(bound) {
 		return nil
 	}
-	starts := a.startsBefore(int64(bound))
-	for len(starts) > 0 {
+	for from := int64(math.MinInt64); ; {
 		// The first window not emitted yet that has the oldest pane, or that has rows kept apart.
-		start, last := a.window.firstStart(starts[0]), a.window.lastStart(starts[0])
-		start = max(start, next)
-		if start > last {
-			starts = starts[1:]
+		oldest, ok := a.startFrom(from)
+		if !ok {
+			return nil
+		}
+		start := max(a.window.firstStart(oldest), next)
+		if start > a.window.lastStart(oldest) {
+			from = oldest + 1
 			continue
 		}
 		if start+a.window.size > int64(bound) {
-			break
+			return nil
 		}
 		if err := ctx.Err(); err != nil {
 			return err
@@ -180,41 +185,23 @@ func (a *aggregate) emitWindows(ctx context.Context, bound batch.Time, isFinal b
 		}
 		next = start + a.window.slide
 	}
-	return nil
 }
 
-// oldestStart returns the smallest start of a pane, or of a window with rows kept apart.
-func (a *aggregate) oldestStart() (start int64, ok bool) {
+// startFrom returns the smallest start from a time on of a pane, or of a window with rows kept apart, which is that of a pane too.
+func (a *aggregate) startFrom(from int64) (start int64, ok bool) {
 	start = math.MaxInt64
 	for i := range a.shards {
 		sh := &a.shards[i]
 		for _, set := range [...]*paneSet{&sh.panes, &sh.windows} {
-			if len(set.panes) > 0 {
-				start, ok = min(start, set.panes[0].start), true
+			if n := len(set.panes); n == 0 || set.panes[0].start >= start || set.panes[n-1].start < from {
+				continue
+			}
+			if at := set.from(from); at < len(set.panes) {
+				start, ok = min(start, set.panes[at].start), true
 			}
 		}
 	}
 	return start, ok
-}
-
-// startsBefore returns the starts of all panes before bound, in order. The start of a window with rows kept apart is there like
-// that of a pane, which it also is.
-func (a *aggregate) startsBefore(bound int64) []int64 {
-	a.starts = a.starts[:0]
-	for i := range a.shards {
-		sh := &a.shards[i]
-		for _, set := range [...]*paneSet{&sh.panes, &sh.windows} {
-			for _, p := range set.panes {
-				if p.start >= bound {
-					break
-				}
-				a.starts = append(a.starts, p.start)
-			}
-		}
-	}
-	slices.Sort(a.starts)
-	a.starts = slices.Compact(a.starts)
-	return a.starts
 }
 
 // emitWindow emits a shard's groups of the window that begins at start.
@@ -226,8 +213,14 @@ func (a *aggregate) emitWindow(sh *shard, start int64, isFinal bool) error {
 		return nil
 	case len(parts) == 1 && len(apart) == 0:
 		return a.emitter.add(start, parts[0], a.allIDs(parts[0]))
-	case a.subtracts && isFinal && len(apart) == 0:
+	case a.subtracts && isFinal:
 		p, ids := sh.running.advance(a, sh, start)
+		if len(apart) > 0 {
+			a.merged.reset()
+			a.mergeGroups(a.merged, p, ids)
+			a.mergeAll(a.merged, apart[0])
+			p, ids = a.merged, a.allIDs(a.merged)
+		}
 		if err := a.emitter.add(start, p, ids); err != nil {
 			return err
 		}
@@ -235,6 +228,10 @@ func (a *aggregate) emitWindow(sh *shard, start int64, isFinal bool) error {
 		return nil
 	}
 	a.merged.reset()
+	if a.stacks && isFinal && len(parts) > 0 {
+		sh.stacked.advance(a, sh, start, a.merged)
+		parts = nil
+	}
 	for _, p := range parts {
 		a.mergeAll(a.merged, p)
 	}
@@ -245,9 +242,11 @@ func (a *aggregate) emitWindow(sh *shard, start int64, isFinal bool) error {
 }
 
 // mergeAll adds all groups of src to a pane.
-func (a *aggregate) mergeAll(to, src *pane) {
-	ids := a.allIDs(src)
-	a.found = extendTo(a.found, len(ids))
+func (a *aggregate) mergeAll(to, src *pane) { a.mergeGroups(to, src, a.allIDs(src)) }
+
+// mergeGroups adds groups ids of src to a pane.
+func (a *aggregate) mergeGroups(to, src *pane, ids []int32) {
+	a.found = batch.GrowSlice(a.mem, a.found, len(ids))
 	to.table.lookupFrom(src.table, ids, true, a.found)
 	to.grow()
 	to.merge(src, ids, a.found)
@@ -311,7 +310,7 @@ func (a *aggregate) emitChangedWindow(sh *shard, start int64) error {
 	a.merged.reset()
 	for _, set := range [...][]*pane{parts, apart} {
 		for _, p := range set {
-			a.found = extendTo(a.found, len(p.changed))
+			a.found = batch.GrowSlice(a.mem, a.found, len(p.changed))
 			a.merged.table.lookupFrom(p.table, p.changed, true, a.found)
 		}
 	}
@@ -330,8 +329,9 @@ func (a *aggregate) emitChangedWindow(sh *shard, start int64) error {
 // mergeKnown adds to merged what src has of its groups.
 func (a *aggregate) mergeKnown(src *pane) {
 	all := a.allIDs(a.merged)
-	a.found = extendTo(a.found, len(all))
+	a.found = batch.GrowSlice(a.mem, a.found, len(all))
 	src.table.lookupFrom(a.merged.table, all, false, a.found)
+	a.foundIn = batch.GrowSlice(a.mem, a.foundIn, len(all))
 	ids, groups := a.found[:0], a.foundIn[:0]
 	for g, id := range a.found {
 		if id >= 0 {
@@ -339,6 +339,5 @@ func (a *aggregate) mergeKnown(src *pane) {
 			groups = append(groups, int32(g))
 		}
 	}
-	a.foundIn = groups
 	a.merged.merge(src, ids, groups)
 }

@@ -33,16 +33,22 @@ func aggregateTables(name string, spec *AggregateSpec) []StateTable {
 	states, _ := stateFields(spec.Aggs)
 	rows, owned := arrow.Field{Name: "rows", Type: batch.BigInt}, arrow.Field{Name: "owned", Type: batch.BigInt}
 	tables := []StateTable{
-		{Name: name + panesTable, Schema: arrow.NewSchema(slices.Concat(fields, []arrow.Field{rows}, states), nil), Keys: keys, Version: 1},
+		{
+			Name: name + panesTable, Schema: arrow.NewSchema(slices.Concat(fields, []arrow.Field{rows}, states), nil), Keys: keys,
+			Version: 1, Meaning: meaningOf(spec).encode(),
+		},
 	}
 	if spec.Window == nil || spec.Window.Size <= spec.Window.Slide {
 		return tables
 	}
 	tables = append(tables, StateTable{
 		Name: name + windowsTable, Schema: arrow.NewSchema(slices.Concat(fields, []arrow.Field{rows, owned}, states), nil),
-		Keys: keys, Version: 1,
+		Keys: keys, Version: 1, Meaning: tables[0].Meaning,
 	})
-	return append(tables, StateTable{Name: name + progressTable, Schema: progressSchema, Keys: []int{0}, Version: 1})
+	progress := meaning{Window: meaningOf(spec).Window}
+	return append(tables, StateTable{
+		Name: name + progressTable, Schema: progressSchema, Keys: []int{0}, Version: 1, Meaning: progress.encode(),
+	})
 }
 
 var progressSchema = arrow.NewSchema([]arrow.Field{
@@ -52,110 +58,127 @@ var progressSchema = arrow.NewSchema([]arrow.Field{
 // StateTables returns the tables of the state.
 func (a *aggregate) StateTables() []StateTable { return a.tables }
 
-// saver has the batches that Snapshot fills.
+// saver has the batches that Snapshot fills, by table, and the numbers of the groups that are saved, by shard.
 type saver struct {
-	upserts, deleted map[string]*batch.Frame
-	ids              []int32
+	upserts, deleted []*batch.Frame
+	ids              [NumShards][]int32
 }
 
-func (s *saver) frames(mem memory.Allocator, t *StateTable) (upserts, deleted *batch.Frame) {
+func (s *saver) frames(mem memory.Allocator, tables []StateTable, table int) (upserts, deleted *batch.Frame) {
 	if s.upserts == nil {
-		s.upserts, s.deleted = make(map[string]*batch.Frame), make(map[string]*batch.Frame)
-	}
-	if s.upserts[t.Name] == nil {
-		keys := make([]arrow.Field, len(t.Keys))
-		for i, k := range t.Keys {
-			keys[i] = t.Schema.Field(k)
+		for i := range tables {
+			s.upserts = append(s.upserts, batch.NewFrame(mem, tables[i].Schema))
+			s.deleted = append(s.deleted, batch.NewFrame(mem, tables[i].KeySchema()))
 		}
-		s.upserts[t.Name] = batch.NewFrame(mem, t.Schema)
-		s.deleted[t.Name] = batch.NewFrame(mem, arrow.NewSchema(keys, nil))
 	}
-	upserts, deleted = s.upserts[t.Name], s.deleted[t.Name]
-	upserts.Reset(0)
-	deleted.Reset(0)
-	return upserts, deleted
+	return s.upserts[table], s.deleted[table]
 }
 
-func (s *saver) close() {
-	for _, f := range s.upserts {
-		f.Release()
+func (s *saver) close(mem memory.Allocator) {
+	for i := range s.upserts {
+		s.upserts[i].Release()
+		s.deleted[i].Release()
 	}
-	for _, f := range s.deleted {
-		f.Release()
+	for i := range s.ids {
+		batch.FreeSlice(mem, s.ids[i])
+		s.ids[i] = nil
 	}
 }
-
-type putState = func(table string, shard int, upserts, deletedKeys arrow.RecordBatch) error
 
 // Snapshot gives what changed since the last one to put, in one call per table and shard.
-func (a *aggregate) Snapshot(ctx context.Context, full bool, put putState) error {
-	for i := range a.shards {
+func (a *aggregate) Snapshot(ctx context.Context, full bool, put func(table string, shard int, upserts, deletedKeys arrow.RecordBatch) error) error {
+	into := func(table int) (upserts, deleted *batch.Frame) { return a.saver.frames(a.env.Mem, a.tables, table) }
+	for shard := range NumShards {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := a.saveShard(&a.tables[0], i, false, full, put); err != nil {
-			return err
+		for i := range a.tables {
+			upserts, deleted := into(i)
+			upserts.Reset(0)
+			deleted.Reset(0)
 		}
-		if len(a.tables) == 1 {
-			continue
-		}
-		if err := a.saveShard(&a.tables[1], i, true, full, put); err != nil {
-			return err
+		a.SnapshotShard(shard, full, into)
+		for i := range a.tables {
+			upserts, deleted := into(i)
+			if upserts.Len() == 0 && deleted.Len() == 0 {
+				continue
+			}
+			if err := put(a.tables[i].Name, shard, upserts.Rows(), deleted.Rows()); err != nil {
+				return err
+			}
 		}
 	}
-	if len(a.tables) == 1 || a.bound == batch.MinTime || !full && a.bound == a.savedBound {
-		return nil
+	return nil
+}
+
+// SnapshotShard is Snapshot for one shard. How far windows are closed goes with the first one.
+func (a *aggregate) SnapshotShard(shard int, full bool, into func(table int) (upserts, deletedKeys *batch.Frame)) {
+	a.saveShard(shard, 0, full, into)
+	if len(a.tables) == 1 {
+		return
 	}
-	upserts, _ := a.saver.frames(a.env.Mem, &a.tables[2])
+	a.saveShard(shard, 1, full, into)
+	if shard > 0 || a.bound == batch.MinTime || !full && a.bound == a.savedBound {
+		return
+	}
+	upserts, _ := into(2)
 	upserts.Columns[0].AppendInt64(0)
 	upserts.Columns[1].AppendInt64(int64(a.bound))
 	upserts.SetRows(1)
 	a.savedBound = a.bound
-	return put(a.tables[2].Name, 0, upserts.Rows(), nil)
 }
 
-// saveShard gives one shard's part of a table to put.
-func (a *aggregate) saveShard(t *StateTable, index int, isApart, full bool, put putState) error {
+// saveShard appends one shard's part of table 0 or 1. It touches nothing that is not the shard's.
+func (a *aggregate) saveShard(index, table int, full bool, into func(table int) (upserts, deletedKeys *batch.Frame)) {
 	sh := &a.shards[index]
+	isApart := table == 1
 	set, gone := &sh.panes, &sh.gone
 	if isApart {
 		set, gone = &sh.windows, &sh.goneWindows
 	}
-	upserts, deleted := a.saver.frames(a.env.Mem, t)
+	if len(set.panes) == 0 && len(*gone) == 0 {
+		return
+	}
+	upserts, deleted := into(table)
+	ids := a.saver.ids[index]
 	for _, p := range *gone {
 		if !full {
-			a.saver.ids = a.saver.ids[:0]
-			for id, m := range p.marks {
-				if m&isSaved != 0 {
-					a.saver.ids = append(a.saver.ids, int32(id))
-				}
-			}
-			a.saveKeys(deleted, p, a.saver.ids)
+			ids = appendRange(a.env.Mem, ids[:0], 0, p.numSaved)
+			a.saveKeys(deleted, p, ids)
 		}
 		set.recycle(p)
 	}
 	*gone = (*gone)[:0]
+	rows := 0
 	for _, p := range set.panes {
-		ids := p.unsaved
+		rows += p.numUnsaved(full)
+	}
+	upserts.Reset(rows) // one allocation, not one for each doubling
+	upserts.Reset(0)
+	for _, p := range set.panes {
+		if p.numUnsaved(full) == 0 {
+			continue
+		}
 		if full {
-			ids = a.allIDs(p)
+			ids = appendRange(a.env.Mem, ids[:0], 0, p.table.len())
+		} else {
+			ids = batch.AppendSlice(a.env.Mem, ids[:0], p.unsaved...)
+			ids = appendRange(a.env.Mem, ids, p.numSaved, p.table.len())
 		}
-		if len(ids) > 0 {
-			a.saveGroups(upserts, p, ids, isApart)
-			p.markSaved(ids)
-		}
+		a.saveGroups(upserts, p, ids, isApart)
+		p.markSaved()
 	}
-	var up, del arrow.RecordBatch
-	if upserts.Len() > 0 {
-		up = upserts.Rows()
+	a.saver.ids[index] = ids
+}
+
+// appendRange appends from to to-1.
+func appendRange(mem memory.Allocator, ids []int32, from, to int) []int32 {
+	n := len(ids)
+	ids = batch.GrowSlice(mem, ids, n+to-from)
+	for i := range ids[n:] {
+		ids[n+i] = int32(from + i)
 	}
-	if deleted.Len() > 0 {
-		del = deleted.Rows()
-	}
-	if up == nil && del == nil {
-		return nil
-	}
-	return put(t.Name, index, up, del)
+	return ids
 }
 
 func (a *aggregate) saveKeys(f *batch.Frame, p *pane, ids []int32) {
@@ -170,7 +193,7 @@ func (a *aggregate) saveGroups(f *batch.Frame, p *pane, ids []int32, hasOwned bo
 	a.saveKeys(f, p, ids)
 	cols := f.Columns[1+len(a.keyTypes):]
 	for _, id := range ids {
-		cols[0].AppendInt64(p.rows[id])
+		cols[0].AppendInt64(p.rec.rows(id))
 	}
 	cols = cols[1:]
 	if hasOwned {
@@ -185,15 +208,6 @@ func (a *aggregate) saveGroups(f *batch.Frame, p *pane, ids []int32, hasOwned bo
 			cols = cols[a.stateSizes[i]:]
 		}
 	}
-}
-
-// markSaved notes that a Snapshot has had groups ids.
-func (p *pane) markSaved(ids []int32) {
-	p.marks = growZero(p.mem, p.marks, p.table.len())
-	for _, id := range ids {
-		p.marks[id] = p.marks[id]&^isUnsaved | isSaved
-	}
-	p.unsaved = p.unsaved[:0]
 }
 
 // Restore takes rows of a Snapshot back.
@@ -243,25 +257,29 @@ func columnsByName(s *arrow.Schema, rows arrow.RecordBatch) ([]arrow.Array, erro
 	return cols, nil
 }
 
-// restoreGroups puts n rows into their panes, a run of rows with the same start at a time.
+// restoreGroups puts n rows into their panes, a run of rows with the same start at a time. It touches nothing that is not the
+// shard's.
 func (a *aggregate) restoreGroups(sh *shard, set *paneSet, cols []arrow.Array, n int, hasOwned bool) {
 	starts := batch.Int64s(cols[0])
 	keys, cols := cols[1:1+len(a.keyTypes)], cols[1+len(a.keyTypes):]
+	found := batch.MakeSlice[int32](a.env.Mem, n)
+	defer batch.FreeSlice(a.env.Mem, found)
+	foundIn := batch.MakeSlice[int32](a.env.Mem, n)
+	defer batch.FreeSlice(a.env.Mem, foundIn)
 	for from := 0; from < n; {
-		to := from
-		a.found = a.found[:0]
-		for ; to < n && starts[to] == starts[from]; to++ {
-			a.found = append(a.found, int32(to))
+		rows := found[:0]
+		for to := from; to < n && starts[to] == starts[from]; to++ {
+			rows = append(rows, int32(to))
 		}
+		groups := foundIn[:len(rows)]
 		p := set.at(starts[from])
-		a.foundIn = extendTo(a.foundIn, len(a.found))
-		p.table.lookup(keys, a.found, a.foundIn)
+		p.table.lookup(keys, rows, groups)
 		p.grow()
 		held := p.total
-		a.restoreRows(p, cols, a.found, a.foundIn, hasOwned)
+		a.restoreRows(p, cols, rows, groups, hasOwned)
 		sh.held += p.total - held
-		p.markSaved(a.foundIn)
-		from = to
+		p.markSaved()
+		from += len(rows)
 	}
 }
 
@@ -269,9 +287,9 @@ func (a *aggregate) restoreRows(p *pane, cols []arrow.Array, rows, groups []int3
 	counts := batch.Int64s(cols[0])
 	for k, g := range groups {
 		if !hasOwned {
-			p.total += counts[rows[k]] - p.rows[g]
+			p.total += counts[rows[k]] - p.rec.rows(g)
 		}
-		p.rows[g] = counts[rows[k]]
+		p.rec.words[int(g)*p.rec.width] = counts[rows[k]]
 	}
 	cols = cols[1:]
 	if hasOwned {

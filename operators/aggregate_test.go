@@ -26,6 +26,9 @@ func (a aggregateOf) spec(t testing.TB, in *arrow.Schema) (*operators.AggregateS
 	var fields []arrow.Field
 	if a.window != nil {
 		fields = append(fields, arrow.Field{Name: "start", Type: batch.Timestamp}, arrow.Field{Name: "end", Type: batch.Timestamp})
+		if a.window.Time.Kind == expr.ColumnKind {
+			fields[1].Metadata = in.Field(a.window.Time.Column).Metadata
+		}
 	}
 	for _, k := range a.keys {
 		s.Keys = append(s.Keys, expr.Column(in, k))

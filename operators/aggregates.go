@@ -56,12 +56,17 @@ func (a *AggSpec) resultType() (arrow.DataType, error) {
 	return ResultType(a.Func, a.Arg.Type)
 }
 
-// accumulator holds the intermediate results of one aggregate, a row of fixed-width values per group. Groups are numbered by a
-// groupTable; grow makes them. It is used by one goroutine at a time, but for reads.
+// accumulator holds the intermediate results of one aggregate: words in the records of a pane, and what is rare or has no fixed
+// width apart. The pane numbers the groups, makes their records, and counts their rows before it calls add, merge, subtract or
+// load. It is used by one goroutine at a time, but for reads.
 type accumulator interface {
-	// grow makes groups up to n-1. New ones are empty.
+	// words returns how many words of a record it needs.
+	words() int
+	// bind gives it its records and its first word in them, before anything else.
+	bind(rec *records, at int)
+	// grow tells that there are groups up to n-1. New ones are empty.
 	grow(n int)
-	// add adds row rows[k] of arg, or row k where rows is nil, to group groups[k].
+	// add adds row rows[k] of arg, or row k where rows is nil, to group groups[k]. arg may be of type NULL.
 	add(arg arrow.Array, rows, groups []int32)
 	// merge adds groups ids of src, which is of the same type, to groups.
 	merge(src accumulator, ids, groups []int32)
@@ -70,7 +75,7 @@ type accumulator interface {
 	canSubtract() bool
 	// fault says why the result of a group can't be given, "" if it can.
 	fault(id int32) string
-	// canFail says whether fault ever finds one.
+	// canFail says whether any group may have a fault.
 	canFail() bool
 	// result appends the results of groups ids, which have no fault, to col.
 	result(col *batch.Column, ids []int32)
@@ -87,7 +92,7 @@ type accumulator interface {
 }
 
 // newAccumulator returns an accumulator for a, nil for count(*), which the rows of a group are counted for anyway.
-func newAccumulator(mem memory.Allocator, a *AggSpec) accumulator {
+func newAccumulator(a *AggSpec) accumulator {
 	if a.Arg == nil {
 		return nil
 	}
@@ -95,16 +100,28 @@ func newAccumulator(mem memory.Allocator, a *AggSpec) accumulator {
 	switch a.Func {
 	case "sum", "avg":
 		if argType == "DOUBLE" {
-			return &doubleSum{mem: mem, isAvg: a.Func == "avg"}
+			return &doubleSum{isAvg: a.Func == "avg"}
 		}
-		return &intSum{mem: mem, isAvg: a.Func == "avg"}
+		return &intSum{isAvg: a.Func == "avg"}
 	case "min", "max":
 		if argType == "TEXT" {
-			return &textExtreme{mem: mem, isMax: a.Func == "max"}
+			return &textExtreme{isMax: a.Func == "max"}
 		}
-		return &extreme{mem: mem, isMax: a.Func == "max", dtype: a.Arg.Type}
+		return newExtreme(a.Func == "max", a.Arg.Type)
 	}
-	return &counter{mem: mem}
+	return &counter{}
+}
+
+// newAccumulators returns an accumulator per aggregate, nil for count(*), and the records that they share.
+func newAccumulators(mem memory.Allocator, aggs []AggSpec) ([]accumulator, *records) {
+	accs, rec := make([]accumulator, len(aggs)), &records{mem: mem, width: 1}
+	for i := range aggs {
+		if accs[i] = newAccumulator(&aggs[i]); accs[i] != nil {
+			accs[i].bind(rec, rec.width)
+			rec.width += accs[i].words()
+		}
+	}
+	return accs, rec
 }
 
 // always is embedded by accumulators whose result can always be given.
@@ -113,27 +130,6 @@ type always struct{}
 func (always) fault(int32) string { return "" }
 
 func (always) canFail() bool { return false }
-
-// validRows leaves NULLs of arr out of rows and groups, with the memory of a scratch. Where there are none it returns both as
-// they are.
-type validRows struct{ rows, groups []int32 }
-
-func (v *validRows) of(arr arrow.Array, rows, groups []int32) (validRows, validGroups []int32) {
-	if arr.NullN() == 0 {
-		return rows, groups
-	}
-	v.rows, v.groups = v.rows[:0], v.groups[:0]
-	if v.rows == nil {
-		v.rows = make([]int32, 0, len(groups)) // nil would mean all rows
-	}
-	for k, g := range groups {
-		if i := rowOf(rows, k); arr.IsValid(i) {
-			v.rows = append(v.rows, int32(i))
-			v.groups = append(v.groups, g)
-		}
-	}
-	return v.rows, v.groups
-}
 
 // growZero returns s with length n, new values 0.
 func growZero[T batch.Fixed](mem memory.Allocator, s []T, n int) []T {
@@ -158,42 +154,32 @@ func shrink[T batch.Fixed](mem memory.Allocator, s []T) []T {
 // counter is count(x).
 type counter struct {
 	always
-	mem memory.Allocator
-	n   []int64
-
-	valid validRows
+	presence
 }
 
 var _ accumulator = (*counter)(nil)
 
-func (c *counter) grow(n int) { c.n = growZero(c.mem, c.n, n) }
+func (c *counter) words() int { return 0 }
 
-func (c *counter) add(arg arrow.Array, rows, groups []int32) {
-	_, groups = c.valid.of(arg, rows, groups)
-	for _, g := range groups {
-		c.n[g]++
-	}
-}
+func (c *counter) bind(rec *records, _ int) { c.rec = rec }
+
+func (c *counter) grow(int) {}
+
+func (c *counter) add(arg arrow.Array, rows, groups []int32) { c.valid(arg, rows, groups) }
 
 func (c *counter) merge(src accumulator, ids, groups []int32) {
-	from := src.(*counter).n
-	for k, id := range ids {
-		c.n[groups[k]] += from[id]
-	}
+	c.presence.merge(&src.(*counter).presence, ids, groups)
 }
 
 func (c *counter) subtract(src accumulator, ids, groups []int32) {
-	from := src.(*counter).n
-	for k, id := range ids {
-		c.n[groups[k]] -= from[id]
-	}
+	c.presence.subtract(&src.(*counter).presence, ids, groups)
 }
 
 func (c *counter) canSubtract() bool { return true }
 
 func (c *counter) result(col *batch.Column, ids []int32) {
 	for _, id := range ids {
-		col.AppendInt64(c.n[id])
+		col.AppendInt64(c.n(id))
 	}
 }
 
@@ -204,33 +190,21 @@ func (c *counter) save(cols []*batch.Column, ids []int32) { c.result(cols[0], id
 func (c *counter) load(cols []arrow.Array, rows, groups []int32) {
 	n := batch.Int64s(cols[0])
 	for k, g := range groups {
-		c.n[g] = n[rowOf(rows, k)]
+		c.setN(g, n[rowOf(rows, k)])
 	}
-}
-
-func (c *counter) reset() { c.n = shrink(c.mem, c.n) }
-
-func (c *counter) close() {
-	batch.FreeSlice(c.mem, c.n)
-	c.n = nil
 }
 
 // stateFields returns the columns of all aggregates' states, and how many each has. Their names begin with the aggregate's.
 func stateFields(aggs []AggSpec) (fields []arrow.Field, counts []int) {
 	counts = make([]int, len(aggs))
-	taken := make(map[string]bool)
+	names := stateNames(aggs)
 	for i := range aggs {
-		name := aggs[i].Name
-		for n := 2; taken[name]; n++ {
-			name = fmt.Sprintf("%s#%d", aggs[i].Name, n)
-		}
-		taken[name] = true
-		acc := newAccumulator(nil, &aggs[i])
+		acc := newAccumulator(&aggs[i])
 		if acc == nil {
 			continue
 		}
 		for _, f := range acc.state() {
-			f.Name = name + "." + f.Name
+			f.Name = names[i] + "." + f.Name
 			f.Nullable = true
 			fields = append(fields, f)
 			counts[i]++

@@ -2,10 +2,10 @@ package operators
 
 import (
 	"bytes"
+	"math"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/tidemill/tidemill/batch"
 )
@@ -14,43 +14,54 @@ import (
 // -0 is 0, false is before true.
 type extreme struct {
 	always
-	mem   memory.Allocator
+	presence
+	at    int
 	isMax bool
 	dtype arrow.DataType
-	best  []int64
-	has   []uint8 // 0: the group has no value yet
+	// none is the value that no other is worse than. Words are xor-ed with it, so that 0, the word of a new group, stands for it.
+	none int64
 
-	valid  validRows
-	values []int64
+	values []int64 // scratch
 }
 
 var _ accumulator = (*extreme)(nil)
 
-func (e *extreme) grow(n int) {
-	e.best, e.has = growZero(e.mem, e.best, n), growZero(e.mem, e.has, n)
+func newExtreme(isMax bool, dtype arrow.DataType) *extreme {
+	e := &extreme{isMax: isMax, dtype: dtype, none: math.MaxInt64}
+	if isMax {
+		e.none = math.MinInt64
+	}
+	return e
 }
 
+func (e *extreme) words() int { return 1 }
+
+func (e *extreme) bind(rec *records, at int) { e.rec, e.at = rec, at }
+
+func (e *extreme) grow(int) {}
+
 func (e *extreme) add(arg arrow.Array, rows, groups []int32) {
-	rows, groups = e.valid.of(arg, rows, groups)
+	rows, groups = e.valid(arg, rows, groups)
 	values := e.ordered(arg, rows, len(groups))
+	words, width, at, none := e.rec.words, e.rec.width, e.at, e.none
 	if e.isMax {
 		for k, g := range groups {
-			if v := values[k]; v > e.best[g] || e.has[g] == 0 {
-				e.best[g], e.has[g] = v, 1
+			if word := &words[int(g)*width+at]; values[k] > *word^none {
+				*word = values[k] ^ none
 			}
 		}
 		return
 	}
 	for k, g := range groups {
-		if v := values[k]; v < e.best[g] || e.has[g] == 0 {
-			e.best[g], e.has[g] = v, 1
+		if word := &words[int(g)*width+at]; values[k] < *word^none {
+			*word = values[k] ^ none
 		}
 	}
 }
 
 // ordered returns n rows of arr as integers in their order.
 func (e *extreme) ordered(arr arrow.Array, rows []int32, n int) []int64 {
-	e.values = extendTo(e.values, n)
+	e.values = batch.GrowSlice(e.rec.mem, e.values, n)
 	switch a := arr.(type) {
 	case *array.Int64, *array.Timestamp:
 		values := batch.Int64s(arr)
@@ -78,15 +89,14 @@ func (e *extreme) ordered(arr arrow.Array, rows []int32, n int) []int64 {
 
 func (e *extreme) merge(src accumulator, ids, groups []int32) {
 	from := src.(*extreme)
+	words, width, at, none := e.rec.words, e.rec.width, e.at, e.none
 	for k, id := range ids {
-		if from.has[id] == 0 {
-			continue
-		}
-		g, v := groups[k], from.best[id]
-		if e.has[g] == 0 || e.isMax && v > e.best[g] || !e.isMax && v < e.best[g] {
-			e.best[g], e.has[g] = v, 1
+		v, word := from.rec.words[int(id)*width+at]^none, &words[int(groups[k])*width+at]
+		if best := *word ^ none; e.isMax && v > best || !e.isMax && v < best {
+			*word = v ^ none
 		}
 	}
+	e.presence.merge(&from.presence, ids, groups)
 }
 
 // subtract is never called: the next best value is not known.
@@ -96,50 +106,59 @@ func (e *extreme) canSubtract() bool { return false }
 
 func (e *extreme) result(col *batch.Column, ids []int32) {
 	for _, id := range ids {
+		best := e.rec.words[int(id)*e.rec.width+e.at] ^ e.none
 		switch {
-		case e.has[id] == 0:
+		case e.n(id) == 0:
 			col.AppendNull()
 		case e.dtype.ID() == arrow.FLOAT64:
-			col.AppendFloat64(doubleOf(e.best[id]))
+			col.AppendFloat64(doubleOf(best))
 		case e.dtype.ID() == arrow.BOOL:
-			col.AppendBool(e.best[id] != 0)
+			col.AppendBool(best != 0)
 		default:
-			col.AppendInt64(e.best[id])
+			col.AppendInt64(best)
 		}
 	}
 }
 
-func (e *extreme) state() []arrow.Field { return []arrow.Field{{Name: "value", Type: e.dtype}} }
+func (e *extreme) state() []arrow.Field {
+	return []arrow.Field{{Name: "value", Type: e.dtype}}
+}
 
 func (e *extreme) save(cols []*batch.Column, ids []int32) { e.result(cols[0], ids) }
 
+// load does not know how many values were NULL, but whether all were, which is all that a result depends on.
 func (e *extreme) load(cols []arrow.Array, rows, groups []int32) {
-	for _, g := range groups {
-		e.has[g] = 0
+	values := e.ordered(cols[0], rows, len(groups))
+	for k, g := range groups {
+		word := &e.rec.words[int(g)*e.rec.width+e.at]
+		if cols[0].IsNull(rowOf(rows, k)) {
+			e.setN(g, 0)
+			*word = 0
+		} else {
+			e.setN(g, e.rec.rows(g))
+			*word = values[k] ^ e.none
+		}
 	}
-	e.add(cols[0], rows, groups)
 }
 
-func (e *extreme) reset() { e.best, e.has = shrink(e.mem, e.best), shrink(e.mem, e.has) }
+func (e *extreme) reset() { e.presence.reset() }
 
 func (e *extreme) close() {
-	batch.FreeSlice(e.mem, e.best)
-	batch.FreeSlice(e.mem, e.has)
-	e.best, e.has = nil, nil
+	batch.FreeSlice(e.rec.mem, e.values)
+	e.values = nil
+	e.presence.close()
 }
 
 // textExtreme is min and max of TEXT, in order of bytes. The best value of a group is a piece of an arena; pieces that
 // were replaced are garbage until the arena is copied, which costs O(1) per replaced byte.
 type textExtreme struct {
 	always
-	mem   memory.Allocator
+	presence
 	isMax bool
 	arena []byte
 	start []int64
 	size  []int32 // length plus one, 0: the group has no value yet
 	live  int     // bytes of the arena that are in use
-
-	valid validRows
 }
 
 // minGarbage is how many bytes of garbage are left alone, whatever their part.
@@ -147,12 +166,16 @@ const minGarbage = 64 << 10
 
 var _ accumulator = (*textExtreme)(nil)
 
+func (e *textExtreme) words() int { return 0 }
+
+func (e *textExtreme) bind(rec *records, _ int) { e.rec = rec }
+
 func (e *textExtreme) grow(n int) {
-	e.start, e.size = growZero(e.mem, e.start, n), growZero(e.mem, e.size, n)
+	e.start, e.size = growZero(e.rec.mem, e.start, n), growZero(e.rec.mem, e.size, n)
 }
 
 func (e *textExtreme) add(arg arrow.Array, rows, groups []int32) {
-	rows, groups = e.valid.of(arg, rows, groups)
+	rows, groups = e.valid(arg, rows, groups)
 	switch a := arg.(type) {
 	case *array.String:
 		offsets, text := a.ValueOffsets(), textOf(a)
@@ -194,14 +217,14 @@ func (e *textExtreme) set(v []byte, g int32) {
 		return
 	}
 	e.start[g] = int64(len(e.arena))
-	e.arena = batch.AppendSlice(e.mem, e.arena, v...)
+	e.arena = batch.AppendSlice(e.rec.mem, e.arena, v...)
 	if len(e.arena) > 2*e.live+minGarbage {
 		e.compact()
 	}
 }
 
 func (e *textExtreme) compact() {
-	fresh := batch.MakeSlice[byte](e.mem, max(2*e.live, 64))[:0]
+	fresh := batch.MakeSlice[byte](e.rec.mem, max(2*e.live, 64))[:0]
 	for g := range e.size {
 		if e.size[g] > 0 {
 			v := e.value(int32(g))
@@ -209,7 +232,7 @@ func (e *textExtreme) compact() {
 			fresh = append(fresh, v...)
 		}
 	}
-	batch.FreeSlice(e.mem, e.arena)
+	batch.FreeSlice(e.rec.mem, e.arena)
 	e.arena = fresh
 }
 
@@ -250,13 +273,15 @@ func (e *textExtreme) load(cols []arrow.Array, rows, groups []int32) {
 }
 
 func (e *textExtreme) reset() {
-	e.start, e.size = shrink(e.mem, e.start), shrink(e.mem, e.size)
-	e.arena, e.live = shrink(e.mem, e.arena), 0
+	e.start, e.size = shrink(e.rec.mem, e.start), shrink(e.rec.mem, e.size)
+	e.arena, e.live = shrink(e.rec.mem, e.arena), 0
+	e.presence.reset()
 }
 
 func (e *textExtreme) close() {
-	batch.FreeSlice(e.mem, e.arena)
-	batch.FreeSlice(e.mem, e.start)
-	batch.FreeSlice(e.mem, e.size)
+	batch.FreeSlice(e.rec.mem, e.arena)
+	batch.FreeSlice(e.rec.mem, e.start)
+	batch.FreeSlice(e.rec.mem, e.size)
 	e.arena, e.start, e.size, e.live = nil, nil, nil, 0
+	e.presence.close()
 }

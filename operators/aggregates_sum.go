@@ -4,104 +4,169 @@ import (
 	"fmt"
 	"math"
 	"math/big"
-	"math/bits"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/tidemill/tidemill/batch"
 )
 
-// intSum is sum(BIGINT) and avg(BIGINT), exact in 128 bits: 2^63 rows of any value fit.
+// intSum is sum(BIGINT) and avg(BIGINT), exact in 128 bits: 2^63 rows of any value fit. The record has the sum modulo 2^64 as a
+// signed word; how often that passed the end of its range is counted apart, because most sums never do.
+//
+// The sum of 2^63-1 and 2 is the word -2^63+1 and a turn of 1: 1*2^64 + (-2^63+1).
 type intSum struct {
-	mem   memory.Allocator
+	presence
+	at    int
 	isAvg bool
-	low   []uint64
-	high  []int64
-	n     []int64 // values that are not NULL
-
-	valid validRows
+	turns []int64 // per group; groups behind its end have none
 }
 
 var _ accumulator = (*intSum)(nil)
 
-func (s *intSum) grow(n int) {
-	s.low, s.high, s.n = growZero(s.mem, s.low, n), growZero(s.mem, s.high, n), growZero(s.mem, s.n, n)
-}
+func (s *intSum) words() int { return 1 }
+
+func (s *intSum) bind(rec *records, at int) { s.rec, s.at = rec, at }
+
+func (s *intSum) grow(int) {}
 
 func (s *intSum) add(arg arrow.Array, rows, groups []int32) {
-	rows, groups = s.valid.of(arg, rows, groups)
+	rows, groups = s.valid(arg, rows, groups)
+	if len(groups) == 0 {
+		return
+	}
 	values := batch.Int64s(arg)
-	low, high, n := s.low, s.high, s.n
+	words, width, at := s.rec.words, s.rec.width, s.at
+	for k, g := range groups {
+		v, sum := values[rowOf(rows, k)], &words[int(g)*width+at]
+		old := *sum
+		*sum = old + v
+		if (old^*sum)&(v^*sum) < 0 {
+			s.turn(g, old)
+		}
+	}
+}
+
+// addCounted is add for values without NULLs, together with records.count: one visit to the record for both.
+func (s *intSum) addCounted(values []int64, rows, groups []int32) {
+	words, width, at := s.rec.words, s.rec.width, s.at
 	if rows == nil {
-		for k, v := range values[:len(groups)] {
-			g := groups[k]
-			sum, carry := bits.Add64(low[g], uint64(v), 0)
-			low[g] = sum
-			high[g] += v>>63 + int64(carry)
-			n[g]++
+		values = values[:len(groups)]
+		for k, g := range groups {
+			v, rec := values[k], words[int(g)*width:]
+			old := rec[at]
+			rec[0]++
+			sum := old + v
+			rec[at] = sum
+			if (old^sum)&(v^sum) < 0 {
+				s.turn(g, old)
+			}
 		}
 		return
 	}
+	rows = rows[:len(groups)]
 	for k, g := range groups {
-		v := values[rows[k]]
-		sum, carry := bits.Add64(low[g], uint64(v), 0)
-		low[g] = sum
-		high[g] += v>>63 + int64(carry)
-		n[g]++
+		v, rec := values[rows[k]], words[int(g)*width:]
+		old := rec[at]
+		rec[0]++
+		sum := old + v
+		rec[at] = sum
+		if (old^sum)&(v^sum) < 0 {
+			s.turn(g, old)
+		}
 	}
+}
+
+// turn notes that the sum of a group passed the end of its range upwards, or, where it was negative before, downwards.
+func (s *intSum) turn(g int32, before int64) {
+	s.turns = growZero(s.rec.mem, s.turns, s.rec.len())
+	s.turns[g] += 1 | before>>63
 }
 
 func (s *intSum) merge(src accumulator, ids, groups []int32) {
 	from := src.(*intSum)
+	words, width, at := s.rec.words, s.rec.width, s.at
 	for k, id := range ids {
-		g := groups[k]
-		sum, carry := bits.Add64(s.low[g], from.low[id], 0)
-		s.low[g] = sum
-		s.high[g] += from.high[id] + int64(carry)
-		s.n[g] += from.n[id]
+		v, sum := from.rec.words[int(id)*width+at], &words[int(groups[k])*width+at]
+		old := *sum
+		*sum = old + v
+		if (old^*sum)&(v^*sum) < 0 {
+			s.turn(groups[k], old)
+		}
+	}
+	s.presence.merge(&from.presence, ids, groups)
+	if len(from.turns) > 0 {
+		s.turns = growZero(s.rec.mem, s.turns, s.rec.len())
+	}
+	for k, id := range ids {
+		if int(id) >= len(from.turns) {
+			continue
+		}
+		s.turns[groups[k]] += from.turns[id]
 	}
 }
 
 func (s *intSum) subtract(src accumulator, ids, groups []int32) {
 	from := src.(*intSum)
+	words, width, at := s.rec.words, s.rec.width, s.at
 	for k, id := range ids {
-		g := groups[k]
-		rest, borrow := bits.Sub64(s.low[g], from.low[id], 0)
-		s.low[g] = rest
-		s.high[g] -= from.high[id] + int64(borrow)
-		s.n[g] -= from.n[id]
+		v, sum := from.rec.words[int(id)*width+at], &words[int(groups[k])*width+at]
+		old := *sum
+		*sum = old - v
+		if (old^v)&(old^*sum) < 0 {
+			s.turn(groups[k], old)
+		}
+	}
+	s.presence.subtract(&from.presence, ids, groups)
+	for k, id := range ids {
+		if int(id) < len(from.turns) {
+			s.turns[groups[k]] -= from.turns[id]
+		}
 	}
 }
 
 func (s *intSum) canSubtract() bool { return true }
 
-func (s *intSum) canFail() bool { return !s.isAvg }
+func (s *intSum) canFail() bool { return !s.isAvg && len(s.turns) > 0 }
+
+// halves returns the sum as the halves of 128 bits.
+func (s *intSum) halves(id int32) (high, low int64) {
+	low = s.rec.words[int(id)*s.rec.width+s.at]
+	high = low >> 63
+	if int(id) < len(s.turns) {
+		high += s.turns[id]
+	}
+	return high, low
+}
 
 // fits says whether the sum is a BIGINT: the upper half repeats the sign of the lower one.
-func (s *intSum) fits(id int32) bool { return s.high[id] == int64(s.low[id])>>63 }
+func fits(high, low int64) bool { return high == low>>63 }
 
 func (s *intSum) fault(id int32) string {
-	if s.isAvg || s.fits(id) {
+	high, low := s.halves(id)
+	if s.isAvg || fits(high, low) {
 		return ""
 	}
-	sum := big.NewInt(s.high[id])
-	sum.Lsh(sum, 64).Add(sum, new(big.Int).SetUint64(s.low[id]))
+	sum := big.NewInt(high)
+	sum.Lsh(sum, 64).Add(sum, new(big.Int).SetUint64(uint64(low)))
 	return fmt.Sprintf("sum: BIGINT overflow: %s", sum)
 }
 
 func (s *intSum) result(col *batch.Column, ids []int32) {
 	for _, id := range ids {
-		switch {
-		case s.n[id] == 0:
+		n := s.n(id)
+		if n == 0 {
 			col.AppendNull()
+			continue
+		}
+		high, low := s.halves(id)
+		switch {
 		case !s.isAvg:
-			col.AppendInt64(int64(s.low[id]))
-		case s.fits(id):
-			col.AppendFloat64(float64(int64(s.low[id])) / float64(s.n[id]))
+			col.AppendInt64(low)
+		case fits(high, low):
+			col.AppendFloat64(float64(low) / float64(n))
 		default:
-			col.AppendFloat64((math.Ldexp(float64(s.high[id]), 64) + float64(s.low[id])) / float64(s.n[id]))
+			col.AppendFloat64((math.Ldexp(float64(high), 64) + float64(uint64(low))) / float64(n))
 		}
 	}
 }
@@ -112,9 +177,10 @@ func (s *intSum) state() []arrow.Field {
 
 func (s *intSum) save(cols []*batch.Column, ids []int32) {
 	for _, id := range ids {
-		cols[0].AppendInt64(int64(s.low[id]))
-		cols[1].AppendInt64(s.high[id])
-		cols[2].AppendInt64(s.n[id])
+		high, low := s.halves(id)
+		cols[0].AppendInt64(low)
+		cols[1].AppendInt64(high)
+		cols[2].AppendInt64(s.n(id))
 	}
 }
 
@@ -122,32 +188,33 @@ func (s *intSum) load(cols []arrow.Array, rows, groups []int32) {
 	low, high, n := batch.Int64s(cols[0]), batch.Int64s(cols[1]), batch.Int64s(cols[2])
 	for k, g := range groups {
 		i := rowOf(rows, k)
-		s.low[g], s.high[g], s.n[g] = uint64(low[i]), high[i], n[i]
+		s.rec.words[int(g)*s.rec.width+s.at] = low[i]
+		s.setN(g, n[i])
+		if turns := high[i] - low[i]>>63; turns != 0 || int(g) < len(s.turns) {
+			s.turns = growZero(s.rec.mem, s.turns, s.rec.len())
+			s.turns[g] = turns
+		}
 	}
 }
 
 func (s *intSum) reset() {
-	s.low, s.high, s.n = shrink(s.mem, s.low), shrink(s.mem, s.high), shrink(s.mem, s.n)
+	s.turns = shrink(s.rec.mem, s.turns)
+	s.presence.reset()
 }
 
 func (s *intSum) close() {
-	batch.FreeSlice(s.mem, s.low)
-	batch.FreeSlice(s.mem, s.high)
-	batch.FreeSlice(s.mem, s.n)
-	s.low, s.high, s.n = nil, nil, nil
+	batch.FreeSlice(s.rec.mem, s.turns)
+	s.turns = nil
+	s.presence.close()
 }
 
 // doubleSum is sum(DOUBLE) and avg(DOUBLE) by Kahan-Babuska summation (Neumaier 1974). Values that are not finite are counted
 // aside: they would make NaN of the compensation.
 type doubleSum struct {
-	mem    memory.Allocator
+	presence
+	at     int // words: the sum, and what rounding took from it, as bits
 	isAvg  bool
-	sum    []float64
-	rest   []float64 // what rounding took from sum
-	n      []int64   // values that are not NULL
-	others []int64   // per group, the number of NaN, +Inf and -Inf among them; empty as long as there is none
-
-	valid validRows
+	others []int64 // per group, the number of NaN, +Inf and -Inf among the values; groups behind its end have none
 }
 
 const (
@@ -159,36 +226,39 @@ const (
 
 var _ accumulator = (*doubleSum)(nil)
 
-func (s *doubleSum) grow(n int) {
-	s.sum, s.rest, s.n = growZero(s.mem, s.sum, n), growZero(s.mem, s.rest, n), growZero(s.mem, s.n, n)
-	if len(s.others) > 0 {
-		s.others = growZero(s.mem, s.others, othersPerGroup*n)
-	}
-}
+func (s *doubleSum) words() int { return 2 }
+
+func (s *doubleSum) bind(rec *records, at int) { s.rec, s.at = rec, at }
+
+func (s *doubleSum) grow(int) {}
 
 func (s *doubleSum) add(arg arrow.Array, rows, groups []int32) {
-	rows, groups = s.valid.of(arg, rows, groups)
+	rows, groups = s.valid(arg, rows, groups)
+	if len(groups) == 0 {
+		return
+	}
 	values := arg.(*array.Float64).Float64Values()
+	words, width, at := s.rec.words, s.rec.width, s.at
 	for k, g := range groups {
 		v := values[rowOf(rows, k)]
-		s.n[g]++
 		if v-v != 0 {
 			s.addOther(v, g)
 			continue
 		}
-		s.addFinite(v, g)
+		addFinite(words[int(g)*width+at:], v)
 	}
 }
 
-func (s *doubleSum) addFinite(v float64, g int32) {
-	old := s.sum[g]
+// addFinite adds v to a sum and what rounding took from it.
+func addFinite(rec []int64, v float64) {
+	old, rest := math.Float64frombits(uint64(rec[0])), math.Float64frombits(uint64(rec[1]))
 	sum := old + v
 	if math.Abs(old) >= math.Abs(v) {
-		s.rest[g] += (old - sum) + v
+		rest += (old - sum) + v
 	} else {
-		s.rest[g] += (v - sum) + old
+		rest += (v - sum) + old
 	}
-	s.sum[g] = sum
+	rec[0], rec[1] = int64(math.Float64bits(sum)), int64(math.Float64bits(rest))
 }
 
 func (s *doubleSum) addOther(v float64, g int32) {
@@ -202,21 +272,30 @@ func (s *doubleSum) addOther(v float64, g int32) {
 	s.others[othersPerGroup*int(g)+at]++
 }
 
-func (s *doubleSum) needOthers() { s.others = growZero(s.mem, s.others, othersPerGroup*len(s.n)) }
+func (s *doubleSum) needOthers() {
+	s.others = growZero(s.rec.mem, s.others, othersPerGroup*s.rec.len())
+}
+
+func (s *doubleSum) hasOthers(id int32) bool { return othersPerGroup*int(id) < len(s.others) }
 
 func (s *doubleSum) merge(src accumulator, ids, groups []int32) {
 	from := src.(*doubleSum)
+	words, width, at := s.rec.words, s.rec.width, s.at
 	for k, id := range ids {
-		g := groups[k]
-		s.addFinite(from.sum[id], g)
-		s.rest[g] += from.rest[id]
-		s.n[g] += from.n[id]
+		rec, fromRec := words[int(groups[k])*width+at:], from.rec.words[int(id)*width+at:]
+		addFinite(rec, math.Float64frombits(uint64(fromRec[0])))
+		rest := math.Float64frombits(uint64(rec[1])) + math.Float64frombits(uint64(fromRec[1]))
+		rec[1] = int64(math.Float64bits(rest))
 	}
+	s.presence.merge(&from.presence, ids, groups)
 	if len(from.others) == 0 {
 		return
 	}
 	s.needOthers()
 	for k, id := range ids {
+		if !from.hasOthers(id) {
+			continue
+		}
 		for at := range othersPerGroup {
 			s.others[othersPerGroup*int(groups[k])+at] += from.others[othersPerGroup*int(id)+at]
 		}
@@ -233,7 +312,7 @@ func (s *doubleSum) canFail() bool { return false }
 func (s *doubleSum) fault(int32) string { return "" }
 
 func (s *doubleSum) total(id int32) float64 {
-	if len(s.others) > 0 {
+	if s.hasOthers(id) {
 		o := s.others[othersPerGroup*int(id):]
 		switch {
 		case o[nanAt] > 0, o[plusInfAt] > 0 && o[minusInfAt] > 0:
@@ -244,19 +323,26 @@ func (s *doubleSum) total(id int32) float64 {
 			return math.Inf(-1)
 		}
 	}
-	if sum := s.sum[id]; sum-sum != 0 { // finite values whose sum is not: the compensation means nothing
+	sum, rest := s.parts(id)
+	if sum-sum != 0 { // finite values whose sum is not: the compensation means nothing
 		return sum
 	}
-	return s.sum[id] + s.rest[id]
+	return sum + rest
+}
+
+func (s *doubleSum) parts(id int32) (sum, rest float64) {
+	rec := s.rec.words[int(id)*s.rec.width+s.at:]
+	return math.Float64frombits(uint64(rec[0])), math.Float64frombits(uint64(rec[1]))
 }
 
 func (s *doubleSum) result(col *batch.Column, ids []int32) {
 	for _, id := range ids {
+		n := s.n(id)
 		switch {
-		case s.n[id] == 0:
+		case n == 0:
 			col.AppendNull()
 		case s.isAvg:
-			col.AppendFloat64(s.total(id) / float64(s.n[id]))
+			col.AppendFloat64(s.total(id) / float64(n))
 		default:
 			col.AppendFloat64(s.total(id))
 		}
@@ -276,12 +362,13 @@ func (s *doubleSum) state() []arrow.Field {
 
 func (s *doubleSum) save(cols []*batch.Column, ids []int32) {
 	for _, id := range ids {
-		cols[0].AppendFloat64(s.sum[id])
-		cols[1].AppendFloat64(s.rest[id])
-		cols[2].AppendInt64(s.n[id])
+		sum, rest := s.parts(id)
+		cols[0].AppendFloat64(sum)
+		cols[1].AppendFloat64(rest)
+		cols[2].AppendInt64(s.n(id))
 		for at := range othersPerGroup {
 			v := int64(0)
-			if len(s.others) > 0 {
+			if s.hasOthers(id) {
 				v = s.others[othersPerGroup*int(id)+at]
 			}
 			cols[3+at].AppendInt64(v)
@@ -294,7 +381,9 @@ func (s *doubleSum) load(cols []arrow.Array, rows, groups []int32) {
 	n := batch.Int64s(cols[2])
 	for k, g := range groups {
 		i := rowOf(rows, k)
-		s.sum[g], s.rest[g], s.n[g] = sum[i], rest[i], n[i]
+		rec := s.rec.words[int(g)*s.rec.width+s.at:]
+		rec[0], rec[1] = int64(math.Float64bits(sum[i])), int64(math.Float64bits(rest[i]))
+		s.setN(g, n[i])
 	}
 	for at := range othersPerGroup {
 		values := batch.Int64s(cols[3+at])
@@ -308,14 +397,12 @@ func (s *doubleSum) load(cols []arrow.Array, rows, groups []int32) {
 }
 
 func (s *doubleSum) reset() {
-	s.sum, s.rest, s.n = shrink(s.mem, s.sum), shrink(s.mem, s.rest), shrink(s.mem, s.n)
-	s.others = shrink(s.mem, s.others)
+	s.others = shrink(s.rec.mem, s.others)
+	s.presence.reset()
 }
 
 func (s *doubleSum) close() {
-	batch.FreeSlice(s.mem, s.sum)
-	batch.FreeSlice(s.mem, s.rest)
-	batch.FreeSlice(s.mem, s.n)
-	batch.FreeSlice(s.mem, s.others)
-	s.sum, s.rest, s.n, s.others = nil, nil, nil, nil
+	batch.FreeSlice(s.rec.mem, s.others)
+	s.others = nil
+	s.presence.close()
 }

@@ -143,8 +143,10 @@ func (a AggSpec) String() string {
 }
 
 // String returns the window as SQL, with what SQL has no words for behind it.
-func (w *WindowSpec) String() string {
-	text := "window(" + w.Time.String() + ", " + durationText(w.Size)
+func (w *WindowSpec) String() string { return w.text(w.Time.String()) }
+
+func (w *WindowSpec) text(time string) string {
+	text := "window(" + time + ", " + durationText(w.Size)
 	if w.Slide != w.Size || w.Offset != 0 {
 		text += ", " + durationText(w.Slide)
 	}

@@ -20,10 +20,13 @@ type explode struct {
 	stateless
 	list expr.Expr
 	keep []int
+	all  []int32 // 0, 1, 2, …
 
 	// Valid until the next Process.
-	kept   []*batch.Column
-	rows   []int32 // per live row that comes out, the row of in
+	kept   []keptColumn
+	rows   []int32 // live rows with elements
+	starts []int32 // where the elements of these begin, counted from the first of all
+	ends   []int32 // and end
 	sel    []int32
 	source []int32 // Origin.Source of what comes out
 	view   *batch.View
@@ -47,7 +50,7 @@ func NewExplode(spec *ExplodeSpec, schema *arrow.Schema, env Env) (Operator, err
 	}
 	e := &explode{stateless: stateless{schema}, list: list, keep: spec.Keep, view: batch.NewView(schema)}
 	for i := range spec.Keep {
-		e.kept = append(e.kept, batch.NewColumn(env.Mem, schema.Field(i).Type))
+		e.kept = append(e.kept, keptColumn{col: batch.NewColumn(env.Mem, schema.Field(i).Type)})
 	}
 	e.bad.init(env)
 	return e, nil
@@ -64,129 +67,84 @@ func (e *explode) Process(ctx context.Context, _ int, in batch.Batch, emit batch
 	if !ok {
 		return fmt.Errorf("explode: want a list, got %s", arr.DataType())
 	}
-	first, end := e.place(&in, lists)
-	if len(e.sel) == 0 {
+	first, live := e.place(&in, lists)
+	if live == 0 {
 		return nil
 	}
+	n := int(e.ends[len(e.ends)-1])
 	elements := lists.ListValues()
 	if first > 0 {
 		// A slice of a longer array: elements before it are not ours to number.
-		elements = array.NewSlice(elements, int64(first), int64(end))
+		elements = array.NewSlice(elements, int64(first), int64(first)+int64(n))
 		defer elements.Release()
-		for k := range e.sel {
-			e.sel[k] -= int32(first)
-		}
 	}
-	n := end - first
 	e.source = extendTo(e.source, n)
-	for k, i := range e.sel {
-		e.source[i] = int32(in.Origin.BlockRow(int(e.rows[k])))
+	for k, i := range e.rows {
+		fillRange(e.source[e.starts[k]:e.ends[k]], int32(in.Origin.BlockRow(int(i))))
 	}
-	for c, col := range e.kept {
-		spread(col, in.Rows.Column(e.keep[c]), n, e.rows, e.sel)
-		e.view.Set(c, col.Array())
+	for c := range e.kept {
+		e.view.Set(c, e.kept[c].spread(in.Rows.Column(e.keep[c]), n, e.rows, e.starts, e.ends))
 	}
 	e.view.Set(len(e.keep), elements)
 	e.view.SetRows(n)
 	out := batch.Batch{Rows: e.view, Origin: in.Origin}
 	out.Origin.Source = e.source
-	if len(e.sel) < n {
-		out.Sel = e.sel
+	if live < n {
+		out.Sel = e.selectLive()
 	}
 	return emit(out)
 }
 
-// place fills sel with the elements of live rows, and rows with the rows that these are in. The elements are in [first, end).
-func (e *explode) place(in *batch.Batch, lists *array.List) (first, end int) {
-	e.sel, e.rows = e.sel[:0], e.rows[:0]
-	add := func(i int32) {
-		from, to := lists.ValueOffsets(int(i))
-		for j := from; j < to; j++ {
-			e.sel = append(e.sel, int32(j))
-			e.rows = append(e.rows, i)
-		}
-	}
+// place notes the live rows that have elements and where these are, counted from first, and returns how many there are.
+func (e *explode) place(in *batch.Batch, lists *array.List) (first int32, live int) {
+	rows := e.liveRows(in)
+	e.rows, e.starts, e.ends = extendTo(e.rows, len(rows)), extendTo(e.starts, len(rows)), extendTo(e.ends, len(rows))
+	offsets := lists.Offsets()[lists.Offset():]
 	isPlain := lists.NullN() == 0 && e.bad.n == 0
-	for k := range in.NumLive() {
-		i := int32(k)
-		if in.Sel != nil {
-			i = in.Sel[k]
+	n := 0
+	for _, i := range rows {
+		from, to := offsets[i], offsets[i+1]
+		if from == to || !isPlain && (lists.IsNull(int(i)) || e.bad.isBad(i)) {
+			continue
 		}
-		if isPlain || lists.IsValid(int(i)) && !e.bad.isBad(i) {
-			add(i)
+		if n == 0 {
+			first = from
 		}
+		e.rows[n], e.starts[n], e.ends[n] = i, from-first, to-first
+		live += int(to - from)
+		n++
 	}
-	if len(e.sel) == 0 {
-		return 0, 0
-	}
-	return int(e.sel[0]), int(e.sel[len(e.sel)-1]) + 1
+	e.rows, e.starts, e.ends = e.rows[:n], e.starts[:n], e.ends[:n]
+	return first, live
 }
 
-// spread makes col a column of n rows, with row rows[k] of src at sel[k], which increases, and undefined values elsewhere.
-func spread(col *batch.Column, src arrow.Array, n int, rows, sel []int32) {
-	col.Reset(n)
-	switch a := src.(type) {
-	case *array.Int64, *array.Timestamp:
-		dst, values := col.Int64s(), batch.Int64s(src)
-		for k, i := range sel {
-			dst[i] = values[rows[k]]
-		}
-	case *array.Float64:
-		dst, values := col.Float64s(), a.Float64Values()
-		for k, i := range sel {
-			dst[i] = values[rows[k]]
-		}
-	case *array.Boolean:
-		for k, i := range sel {
-			col.SetBool(int(i), a.Value(int(rows[k])))
-		}
-	case *array.String:
-		for k, i := range sel {
-			if r := int(rows[k]); a.IsValid(r) {
-				col.SetString(int(i), a.Value(r))
-			}
-		}
-	case *array.Dictionary:
-		texts := a.Dictionary().(*array.String)
-		for k, i := range sel {
-			if r := int(rows[k]); a.IsValid(r) {
-				col.SetString(int(i), texts.Value(a.GetValueIndex(r)))
-			}
-		}
-	default:
-		spreadRows(col, src, n, rows, sel)
-		return
+// liveRows returns the live rows of in as a list, which is not to be written.
+func (e *explode) liveRows(in *batch.Batch) []int32 {
+	if in.Sel != nil {
+		return in.Sel
 	}
-	if src.NullN() > 0 {
-		for k, i := range sel {
-			if src.IsNull(int(rows[k])) {
-				col.SetNull(int(i))
-			}
-		}
+	for i := int32(len(e.all)); int(i) < in.NumRows(); i++ {
+		e.all = append(e.all, i)
 	}
+	return e.all[:in.NumRows()]
 }
 
-// spreadRows is spread for lists and structs.
-func spreadRows(col *batch.Column, src arrow.Array, n int, rows, sel []int32) {
-	col.Reset(0)
-	next := 0
-	for k, i := range sel {
-		for ; next < int(i); next++ {
-			col.AppendNull()
+// selectLive returns the places of all elements of live rows.
+func (e *explode) selectLive() []int32 {
+	e.sel = e.sel[:0]
+	for k := range e.rows {
+		for j := e.starts[k]; j < e.ends[k]; j++ {
+			e.sel = append(e.sel, j)
 		}
-		col.AppendRow(src, int(rows[k]))
-		next++
 	}
-	for ; next < n; next++ {
-		col.AppendNull()
-	}
+	return e.sel
 }
 
 // Close releases all memory.
 func (e *explode) Close() {
 	e.list.Close()
-	for _, c := range e.kept {
-		c.Release()
+	for i := range e.kept {
+		e.kept[i].col.Release()
 	}
 }
 

@@ -20,37 +20,34 @@ type compositeTable struct {
 
 	// Scratch of a lookup.
 	buf     []byte
-	cursors []int32 // per live row, where its next column goes; in the end, where the row ends
+	cursors []int32 // 0, then per live row where its next column goes; in the end, where the row ends
 }
 
 var _ groupTable = (*compositeTable)(nil)
 
-func newCompositeTable(mem memory.Allocator) *compositeTable {
-	return &compositeTable{set: byteSet{mem: mem, mask: probeMask}}
+func newCompositeTable(mem memory.Allocator, room int) *compositeTable {
+	return &compositeTable{set: byteSet{mem: mem, mask: probeMask, room: room, nullGroup: -1}}
 }
 
 func (t *compositeTable) len() int { return t.set.n }
 
 func (t *compositeTable) lookup(cols []arrow.Array, sel, groups []int32) {
-	t.cursors = extendTo(t.cursors, len(groups))
+	t.cursors = batch.GrowSlice(t.set.mem, t.cursors, len(groups)+1)
 	clear(t.cursors)
+	cursors := t.cursors[1:]
 	for _, c := range cols {
-		addLengths(t.cursors, c, sel)
+		addLengths(cursors, c, sel)
 	}
 	total := int32(0)
-	for k, n := range t.cursors {
-		t.cursors[k] = total
+	for k, n := range cursors {
+		cursors[k] = total
 		total += n
 	}
-	t.buf = extendTo(t.buf, int(total))
+	t.buf = batch.GrowSlice(t.set.mem, t.buf, int(total))
 	for _, c := range cols {
-		encodeKeys(t.buf, t.cursors, c, sel)
+		encodeKeys(t.buf, cursors, c, sel)
 	}
-	start := int32(0)
-	for k, end := range t.cursors {
-		groups[k] = t.set.group(t.buf[start:end], true)
-		start = end
-	}
+	t.set.lookupAll(t.buf, t.cursors, nil, groups)
 }
 
 // rowOf returns the row of the k-th live one.
@@ -145,10 +142,7 @@ func encodeWords(buf []byte, cursors []int32, arr arrow.Array, tag byte, sel []i
 }
 
 func (t *compositeTable) lookupFrom(src groupTable, ids []int32, insert bool, groups []int32) {
-	from := src.(*compositeTable)
-	for k, id := range ids {
-		groups[k] = t.set.group(from.set.bytes(id), insert)
-	}
+	t.set.lookupFrom(&src.(*compositeTable).set, ids, insert, groups)
 }
 
 func (t *compositeTable) appendKeys(cols []*batch.Column, ids []int32) {
@@ -157,10 +151,24 @@ func (t *compositeTable) appendKeys(cols []*batch.Column, ids []int32) {
 	}
 }
 
-func (t *compositeTable) appendKey(dst []byte, id int32) []byte {
-	return append(dst, t.set.bytes(id)...)
+func (t *compositeTable) inOrder(ids []int32) []int32 { return t.set.inOrder(ids) }
+
+func (t *compositeTable) shards(shards []uint8) {
+	for id := range int32(t.set.n) {
+		shards[id] = uint8(ShardOf(t.set.bytes(id)))
+	}
+}
+
+func (t *compositeTable) compact() {
+	t.set.compact()
+	batch.FreeSlice(t.set.mem, t.buf)
+	batch.FreeSlice(t.set.mem, t.cursors)
+	t.buf, t.cursors = nil, nil
 }
 
 func (t *compositeTable) reset() { t.set.reset() }
 
-func (t *compositeTable) close() { t.set.release() }
+func (t *compositeTable) close() {
+	t.compact()
+	t.set.release()
+}

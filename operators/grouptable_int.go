@@ -7,24 +7,31 @@ import (
 	"github.com/tidemill/tidemill/batch"
 )
 
-// intTable is the table for one key of type BIGINT or TIMESTAMP. A slot is two words, the key and its group plus one, so that a
-// lookup touches one cache line of it.
+// intTable is the table for one key of type BIGINT or TIMESTAMP. A slot is a key and its group, so that a lookup touches one
+// cache line of it.
 type intTable struct {
 	mem  memory.Allocator
 	tag  byte
 	mask uint64 // of hashes
+	room int    // slots per group
 
-	slots     []int64 // pairs of key and group+1, 0 if free; a power of two of them
-	shift     uint    // 64 minus the logarithm of the number of slots
+	slotArray[intSlot]
 	keys      []int64 // by group
 	n         int
 	nullGroup int32 // -1 if none
+
+	touched int64 // keeps the compiler from leaving the reads of touch out
+}
+
+type intSlot struct {
+	key   int64
+	group int64 // plus one; 0: the slot is free
 }
 
 var _ groupTable = (*intTable)(nil)
 
-func newIntTable(mem memory.Allocator, tag byte) *intTable {
-	return &intTable{mem: mem, tag: tag, mask: probeMask, nullGroup: -1}
+func newIntTable(mem memory.Allocator, tag byte, room int) *intTable {
+	return &intTable{mem: mem, tag: tag, mask: probeMask, room: room, nullGroup: -1}
 }
 
 func (t *intTable) len() int { return t.n }
@@ -32,43 +39,130 @@ func (t *intTable) len() int { return t.n }
 func (t *intTable) lookup(cols []arrow.Array, sel, groups []int32) {
 	arr := cols[0]
 	values := batch.Int64s(arr)
-	if arr.NullN() == 0 {
-		if sel == nil {
-			for i, v := range values[:len(groups)] {
-				groups[i] = t.group(v)
+	switch {
+	case arr.NullN() > 0:
+		for k := range groups {
+			if i := rowOf(sel, k); arr.IsNull(i) {
+				groups[k] = t.null(true)
+			} else {
+				groups[k] = t.group(values[i])
 			}
-			return
 		}
-		for k, i := range sel {
-			groups[k] = t.group(values[i])
-		}
-		return
+	case sel == nil:
+		t.lookupValues(values[:len(groups)], groups)
+	default:
+		t.lookupSelected(values, sel[:len(groups)], groups)
 	}
-	for k := range groups {
-		i := k
-		if sel != nil {
-			i = int(sel[k])
+}
+
+// lookupValues is group for many keys. The loop has no call but for new groups, so that the processor reads the slots of several
+// keys at a time.
+func (t *intTable) lookupValues(values []int64, groups []int32) {
+	t.reserve(t.n + 1)
+	groups = groups[:len(values)]
+	for len(values) >= probeRows && len(t.slots) > cachedSlots {
+		t.touch(values[:probeRows])
+		t.lookupChunk(values[:probeRows], groups[:probeRows])
+		values, groups = values[probeRows:], groups[probeRows:]
+	}
+	t.lookupChunk(values, groups)
+}
+
+// touch reads the slots that the lookup of values begins at: the loads do not depend on each other, as those of comparisons do
+// through their branches, so that the processor has as many on their way as it can.
+func (t *intTable) touch(values []int64) {
+	slots, shift, mask := t.slots, t.shift, t.mask
+	sum := int64(0)
+	for _, key := range values {
+		sum += slots[(mix(uint64(key), 0)&mask)>>shift].key
+	}
+	t.touched = sum
+}
+
+func (t *intTable) lookupChunk(values []int64, groups []int32) {
+	slots, shift, mask := t.slots, t.shift, t.mask
+	groups = groups[:len(values)]
+	for i, key := range values {
+		at := (mix(uint64(key), 0) & mask) >> shift
+		slot := &slots[at]
+		for slot.key != key && slot.group != 0 {
+			at = (at + 1) & uint64(len(slots)-1)
+			slot = &slots[at]
 		}
-		if arr.IsNull(i) {
-			groups[k] = t.null(true)
-		} else {
-			groups[k] = t.group(values[i])
+		if slot.group == 0 {
+			groups[i] = t.insert(key)
+			slots, shift = t.slots, t.shift
+			continue
 		}
+		groups[i] = int32(slot.group - 1)
+	}
+}
+
+// lookupSelected is lookupValues for the rows of sel: their keys are put next to each other first.
+func (t *intTable) lookupSelected(values []int64, sel, groups []int32) {
+	var keys [probeRows]int64
+	for from := 0; from < len(sel); from += probeRows {
+		part := sel[from:min(from+probeRows, len(sel))]
+		for k, i := range part {
+			keys[k%probeRows] = values[i]
+		}
+		t.lookupValues(keys[:len(part)], groups[from:from+len(part)])
 	}
 }
 
 func (t *intTable) lookupFrom(src groupTable, ids []int32, insert bool, groups []int32) {
 	from := src.(*intTable)
+	if t.n == 0 && insert {
+		t.copyFrom(from, ids, groups)
+		return
+	}
+	missing := 0
+	t.index()
+	slots, shift, mask := t.slots, t.shift, t.mask
 	for k, id := range ids {
-		switch {
-		case id == from.nullGroup:
+		if id == from.nullGroup {
 			groups[k] = t.null(insert)
-		case insert:
-			groups[k] = t.group(from.keys[id])
-		default:
-			groups[k] = t.find(from.keys[id])
+			continue
+		}
+		if len(slots) == 0 {
+			groups[k] = -1
+			missing++
+			continue
+		}
+		key := from.keys[id]
+		at := (mix(uint64(key), 0) & mask) >> shift
+		slot := &slots[at]
+		for slot.key != key && slot.group != 0 {
+			at = (at + 1) & uint64(len(slots)-1)
+			slot = &slots[at]
+		}
+		groups[k] = int32(slot.group - 1)
+		if slot.group == 0 {
+			missing++
 		}
 	}
+	if missing == 0 || !insert {
+		return
+	}
+	t.reserve(t.n + missing)
+	for k, id := range ids {
+		if groups[k] < 0 {
+			groups[k] = t.insert(from.keys[id])
+		}
+	}
+}
+
+// copyFrom makes groups of ids in an empty table. As they are different, they need no slots: the first lookup makes these.
+func (t *intTable) copyFrom(from *intTable, ids, groups []int32) {
+	t.free(t.mem)
+	t.keys = batch.GrowSlice(t.mem, t.keys[:0], len(ids))
+	for k, id := range ids {
+		t.keys[k], groups[k] = from.keys[id], int32(k)
+		if id == from.nullGroup {
+			t.nullGroup = int32(k)
+		}
+	}
+	t.n = len(ids)
 }
 
 func (t *intTable) null(insert bool) int32 {
@@ -88,63 +182,66 @@ func (t *intTable) add(key int64) int32 {
 
 // group returns the group of a key, a new one if need be.
 func (t *intTable) group(key int64) int32 {
-	if slotsPerGroup*(t.n+1) > len(t.slots)/2 {
-		t.grow()
-	}
-	slots := t.slots
-	last := uint64(len(slots)/2 - 1)
-	for at := (mix(uint64(key), 0) & t.mask) >> t.shift; ; at++ {
-		slot := slots[2*(at&last) : 2*(at&last)+2]
-		if slot[1] == 0 {
-			id := t.add(key)
-			slot[0], slot[1] = key, int64(id)+1
-			return id
-		}
-		if slot[0] == key {
-			return int32(slot[1] - 1)
+	t.reserve(t.n + 1)
+	for at := (mix(uint64(key), 0) & t.mask) >> t.shift; ; at = (at + 1) & uint64(len(t.slots)-1) {
+		switch slot := &t.slots[at]; {
+		case slot.group == 0:
+			return t.insert(key)
+		case slot.key == key:
+			return int32(slot.group - 1)
 		}
 	}
 }
 
-// find returns the group of a key, -1 if there is none.
-func (t *intTable) find(key int64) int32 {
-	if len(t.slots) == 0 {
-		return -1
+// insert makes a group of a key that has none.
+func (t *intTable) insert(key int64) int32 {
+	t.reserve(t.n + 1)
+	id := t.add(key)
+	t.put(intSlot{key, int64(id) + 1})
+	return id
+}
+
+// put fills the first free slot for a key that is in none.
+func (t *intTable) put(s intSlot) {
+	at := (mix(uint64(s.key), 0) & t.mask) >> t.shift
+	for t.slots[at].group != 0 {
+		at = (at + 1) & uint64(len(t.slots)-1)
 	}
-	last := uint64(len(t.slots)/2 - 1)
-	for at := (mix(uint64(key), 0) & t.mask) >> t.shift; ; at++ {
-		slot := t.slots[2*(at&last) : 2*(at&last)+2]
-		if slot[1] == 0 {
-			return -1
+	t.slots[at] = s
+}
+
+// reserve makes slots for n groups. Old slots are visited in order: as a hash's upper bits choose the slot, their keys go to the
+// new ones nearly in order too, and both are read and written as streams.
+func (t *intTable) reserve(n int) {
+	need := slotsFor(n, t.room)
+	if need <= len(t.slots) {
+		return
+	}
+	old := t.make(t.mem, need)
+	if len(old.slots) == 0 {
+		t.putAll()
+	}
+	for _, s := range old.slots {
+		if s.group != 0 {
+			t.put(s)
 		}
-		if slot[0] == key {
-			return int32(slot[1] - 1)
-		}
+	}
+	old.free(t.mem)
+}
+
+// index makes the slots that compact freed.
+func (t *intTable) index() {
+	if len(t.slots) == 0 && t.n > 0 {
+		t.reserve(t.n)
 	}
 }
 
-// grow doubles the slots and puts all keys in again.
-func (t *intTable) grow() {
-	n := max(minSlots, len(t.slots)) // twice the number of slots so far
-	batch.FreeSlice(t.mem, t.slots)
-	t.makeSlots(n)
-	last := uint64(n - 1)
+func (t *intTable) putAll() {
 	for id, key := range t.keys[:t.n] {
-		if int32(id) == t.nullGroup {
-			continue
+		if int32(id) != t.nullGroup {
+			t.put(intSlot{key, int64(id) + 1})
 		}
-		at := (mix(uint64(key), 0) & t.mask) >> t.shift
-		for t.slots[2*(at&last)+1] != 0 {
-			at++
-		}
-		t.slots[2*(at&last)], t.slots[2*(at&last)+1] = key, int64(id)+1
 	}
-}
-
-func (t *intTable) makeSlots(n int) {
-	t.slots = batch.MakeSlice[int64](t.mem, 2*n)
-	clear(t.slots)
-	t.shift = slotShift(n)
 }
 
 func (t *intTable) appendKeys(cols []*batch.Column, ids []int32) {
@@ -158,19 +255,36 @@ func (t *intTable) appendKeys(cols []*batch.Column, ids []int32) {
 	}
 }
 
-func (t *intTable) appendKey(dst []byte, id int32) []byte {
-	if id == t.nullGroup {
-		return append(dst, nullTag)
+func (t *intTable) inOrder(ids []int32) []int32 {
+	if t.nullGroup >= 0 {
+		ids = append(ids, t.nullGroup)
 	}
-	return appendWord(dst, t.tag, uint64(t.keys[id]))
+	for i := range t.slots {
+		if group := t.slots[i].group; group != 0 {
+			ids = append(ids, int32(group-1))
+		}
+	}
+	return ids
+}
+
+func (t *intTable) shards(shards []uint8) {
+	for id, key := range t.keys[:t.n] {
+		shards[id] = uint8(hashWord(t.tag, uint64(key)) >> shardShift)
+	}
+	if t.nullGroup >= 0 {
+		shards[t.nullGroup] = uint8(ShardOf([]byte{nullTag}))
+	}
+}
+
+func (t *intTable) compact() {
+	t.free(t.mem)
+	t.keys = t.keys[:t.n]
 }
 
 func (t *intTable) reset() {
-	if n := slotsAfterReset(t.n, len(t.slots)/2); n < len(t.slots)/2 {
-		batch.FreeSlice(t.mem, t.slots)
-		batch.FreeSlice(t.mem, t.keys)
-		t.keys = nil
-		t.makeSlots(n)
+	if n := slotsAfterReset(t.n, t.room, len(t.slots)); n < len(t.slots) {
+		t.close()
+		t.make(t.mem, n)
 	} else {
 		clear(t.slots)
 	}
@@ -178,7 +292,7 @@ func (t *intTable) reset() {
 }
 
 func (t *intTable) close() {
-	batch.FreeSlice(t.mem, t.slots)
+	t.free(t.mem)
 	batch.FreeSlice(t.mem, t.keys)
-	t.slots, t.keys, t.n, t.nullGroup = nil, nil, 0, -1
+	t.keys, t.n, t.nullGroup = nil, 0, -1
 }

@@ -3,6 +3,7 @@ package operators
 import (
 	"encoding/binary"
 	"math"
+	"math/bits"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -79,8 +80,22 @@ func doubleBits(v float64) uint64 {
 // Hash returns the hash of a key's canonical bytes: xxh3 with 64 bits and no seed.
 func Hash(key []byte) uint64 { return xxh3.Hash(key) }
 
+// shardShift leaves the upper six bits of a hash.
+const shardShift = 58
+
 // ShardOf returns the shard of a key's canonical bytes: the upper six bits of their hash.
-func ShardOf(key []byte) int { return int(Hash(key) >> 58) }
+func ShardOf(key []byte) int { return int(Hash(key) >> shardShift) }
+
+// hashWord is Hash of appendWord(nil, tag, v): xxh3 for nine bytes without a seed (Collet 2019), whose secret is in the two flips.
+func hashWord(tag byte, v uint64) uint64 {
+	const flipLow, flipHigh = 0x1F67B3B7A4A44072 ^ 0x78E5C0CC4EE679CB, 0x2172FFCC7DD05A82 ^ 0x8E2443F7744608B8
+	low, high := (uint64(tag)|v<<8)^flipLow, v^flipHigh
+	productHigh, productLow := bits.Mul64(low, high)
+	h := 9 + bits.ReverseBytes64(low) + high + (productHigh ^ productLow)
+	h ^= h >> 37
+	h *= 0x165667919E3779F9
+	return h ^ h>>32
+}
 
 // appendDecodedKey appends the values of canonical bytes to a row of cols.
 func appendDecodedKey(cols []*batch.Column, key []byte) {

@@ -62,6 +62,17 @@ type StateTable struct {
 	Schema  *arrow.Schema
 	Keys    []int // column indices of the key
 	Version int   // raised when the meaning of the columns changes
+	// Meaning says what the rows were computed as. CompareState reads it.
+	Meaning string
+}
+
+// KeySchema returns the schema of the key columns alone.
+func (t *StateTable) KeySchema() *arrow.Schema {
+	fields := make([]arrow.Field, len(t.Keys))
+	for i, k := range t.Keys {
+		fields[i] = t.Schema.Field(k)
+	}
+	return arrow.NewSchema(fields, nil)
 }
 
 // StateStats says how much state an operator holds.
@@ -69,6 +80,7 @@ type StateStats struct {
 	Rows    int64 // rows absorbed and not retired yet: a row once, however many windows it is in
 	Retired int64 // rows that left the state for good
 	Groups  int64
+	Unsaved int64 // of Groups, those that changed since the last Snapshot
 	Bytes   int64
 }
 
@@ -86,6 +98,16 @@ type Stateful interface {
 	Restore(ctx context.Context, table string, shard int, rows arrow.RecordBatch) error
 	// Stats is cheap; called between intervals.
 	Stats() StateStats
+}
+
+// ShardedState is a Stateful operator whose shards are saved concurrently, into memory of the caller: workers stand still for
+// as long as that takes.
+type ShardedState interface {
+	Stateful
+	// SnapshotShard is Snapshot for one of NumShards shards. It appends rows to upsert and keys to delete to the frames that into
+	// returns, for the table with that index in StateTables; these are empty, and the caller's. It is called once for each
+	// shard, from any goroutine. Restore, too, may be called for several shards at once.
+	SnapshotShard(shard int, full bool, into func(table int) (upserts, deletedKeys *batch.Frame))
 }
 
 // Env is what an operator gets from whoever builds it.

@@ -16,35 +16,48 @@ type pane struct {
 	mem   memory.Allocator
 	start int64
 	table groupTable
+	rec   *records
 	accs  []accumulator // nil for count(*)
-	rows  []int64       // per group
+	sum   int           // index of the first intSum in accs, -1 if none
 	// owned has, of a window kept apart, how many rows have no later window: each row is in the ledger once.
 	owned []int64
 	total int64 // rows in the ledger
 
-	// Of a sealed partial: groups in order of shards; those of shard s are order[ends[s]:ends[s+1]].
-	order []int32
-	ends  [NumShards + 1]int32
-	shard []uint8
+	sealed *sealed // of a sealed partial
 
 	// Of the state.
-	marks   []uint8
-	changed []int32 // groups marked isChanged: since the end of the last interval
-	unsaved []int32 // groups marked isUnsaved: since the last Snapshot
+	marks    []uint8
+	changed  []int32 // groups marked isChanged: since the end of the last interval
+	unsaved  []int32 // groups marked isUnsaved: changed since the last Snapshot, which had them
+	numSaved int     // groups that a Snapshot has had: those before this one
+	isLoose  bool    // in shard.loose
+	packed   []int64 // of a compact pane under one integer key: the memory of its keys and records
 
 	touched int32 // scratch of a partial's Add: index in its list plus one, 0 if not in it
+}
+
+// sealed has the groups of a pane in order of shards, and within a shard in order of slots: those of shard s are
+// order[ends[s]:ends[s+1]].
+type sealed struct {
+	order []int32
+	ends  [NumShards + 1]int32
+
+	ids    []int32 // scratch
+	shards []uint8
 }
 
 const (
 	isChanged uint8 = 1 << iota
 	isUnsaved
-	isSaved // a Snapshot has had the group, so that its end must be told
 )
 
-func newPane(mem memory.Allocator, keys []arrow.DataType, aggs []AggSpec) *pane {
-	p := &pane{mem: mem, table: newGroupTable(mem, keys)}
-	for i := range aggs {
-		p.accs = append(p.accs, newAccumulator(mem, &aggs[i]))
+func newPane(mem memory.Allocator, keys []arrow.DataType, aggs []AggSpec, room int) *pane {
+	p := &pane{mem: mem, table: newGroupTable(mem, keys, room), sum: -1}
+	p.accs, p.rec = newAccumulators(mem, aggs)
+	for i, a := range p.accs {
+		if _, ok := a.(*intSum); ok && p.sum < 0 {
+			p.sum = i
+		}
 	}
 	return p
 }
@@ -52,10 +65,10 @@ func newPane(mem memory.Allocator, keys []arrow.DataType, aggs []AggSpec) *pane 
 // grow makes room for the groups that the table has.
 func (p *pane) grow() {
 	n := p.table.len()
-	if n <= len(p.rows) {
+	if n*p.rec.width <= len(p.rec.words) {
 		return
 	}
-	p.rows = growZero(p.mem, p.rows, n)
+	p.rec.grow(n)
 	for _, a := range p.accs {
 		if a != nil {
 			a.grow(n)
@@ -63,11 +76,28 @@ func (p *pane) grow() {
 	}
 }
 
+// add adds rows of args, those of sel or the first ones, to groups.
+func (p *pane) add(args []arrow.Array, sel, groups []int32) {
+	counted := -1
+	if p.sum >= 0 {
+		if arg := args[p.sum]; arg.DataType().ID() == arrow.INT64 && arg.NullN() == 0 {
+			p.accs[p.sum].(*intSum).addCounted(batch.Int64s(arg), sel, groups)
+			counted = p.sum
+		}
+	}
+	if counted < 0 {
+		p.rec.count(groups)
+	}
+	for i, a := range p.accs {
+		if a != nil && i != counted {
+			a.add(args[i], sel, groups)
+		}
+	}
+}
+
 // merge adds groups ids of src to groups.
 func (p *pane) merge(src *pane, ids, groups []int32) {
-	for k, id := range ids {
-		p.rows[groups[k]] += src.rows[id]
-	}
+	p.rec.merge(src.rec, ids, groups)
 	for i, a := range p.accs {
 		if a != nil {
 			a.merge(src.accs[i], ids, groups)
@@ -77,9 +107,7 @@ func (p *pane) merge(src *pane, ids, groups []int32) {
 
 // subtract takes out what merge added.
 func (p *pane) subtract(src *pane, ids, groups []int32) {
-	for k, id := range ids {
-		p.rows[groups[k]] -= src.rows[id]
-	}
+	p.rec.subtract(src.rec, ids, groups)
 	for i, a := range p.accs {
 		if a != nil {
 			a.subtract(src.accs[i], ids, groups)
@@ -88,42 +116,59 @@ func (p *pane) subtract(src *pane, ids, groups []int32) {
 }
 
 // seal puts the groups in order of shards.
-func (p *pane) seal(scratch []byte) []byte {
-	n := p.table.len()
-	p.shard, p.order = extendTo(p.shard, n), extendTo(p.order, n)
-	clear(p.ends[:])
-	for id := range int32(n) {
-		scratch = p.table.appendKey(scratch[:0], id)
-		s := ShardOf(scratch)
-		p.shard[id] = uint8(s)
-		p.ends[s+1]++
+func (p *pane) seal() {
+	if p.sealed == nil {
+		p.sealed = &sealed{}
 	}
-	for s := range NumShards {
-		p.ends[s+1] += p.ends[s]
+	s, n := p.sealed, p.table.len()
+	s.ids = p.table.inOrder(batch.GrowSlice(p.mem, s.ids[:0], n)[:0])
+	s.shards = batch.GrowSlice(p.mem, s.shards[:0], n)
+	s.order = batch.GrowSlice(p.mem, s.order[:0], n)
+	p.table.shards(s.shards)
+	clear(s.ends[:])
+	for _, shard := range s.shards {
+		s.ends[shard+1]++
 	}
-	next := p.ends
-	for id, s := range p.shard {
-		p.order[next[s]] = int32(id)
-		next[s]++
+	for shard := range NumShards {
+		s.ends[shard+1] += s.ends[shard]
 	}
-	return scratch
+	next := s.ends
+	for _, id := range s.ids {
+		shard := s.shards[id]
+		s.order[next[shard]] = id
+		next[shard]++
+	}
 }
+
+// ofShard returns the groups of a shard.
+func (s *sealed) ofShard(shard int) []int32 { return s.order[s.ends[shard]:s.ends[shard+1]] }
 
 // mark notes that groups changed.
 func (p *pane) mark(groups []int32, needsChanged bool) {
+	if p.numSaved == 0 && !needsChanged {
+		return // all groups are to be saved
+	}
 	p.marks = growZero(p.mem, p.marks, p.table.len())
+	unsaved, changed := len(p.unsaved), len(p.changed)
+	p.unsaved = batch.GrowSlice(p.mem, p.unsaved, unsaved+len(groups))
+	if needsChanged {
+		p.changed = batch.GrowSlice(p.mem, p.changed, changed+len(groups))
+	}
 	for _, g := range groups {
 		m := p.marks[g]
-		if m&isUnsaved == 0 {
-			p.unsaved = batch.AppendSlice(p.mem, p.unsaved, g)
+		if m&isUnsaved == 0 && int(g) < p.numSaved {
+			p.unsaved[unsaved] = g
+			unsaved++
+			m |= isUnsaved
 		}
-		m |= isUnsaved
 		if needsChanged && m&isChanged == 0 {
-			p.changed = batch.AppendSlice(p.mem, p.changed, g)
+			p.changed[changed] = g
+			changed++
 			m |= isChanged
 		}
 		p.marks[g] = m
 	}
+	p.unsaved, p.changed = p.unsaved[:unsaved], p.changed[:changed]
 }
 
 func (p *pane) clearChanged() {
@@ -133,36 +178,106 @@ func (p *pane) clearChanged() {
 	p.changed = p.changed[:0]
 }
 
-// hasSaved says whether a Snapshot has had any of the groups.
-func (p *pane) hasSaved() bool {
-	return slices.ContainsFunc(p.marks, func(m uint8) bool { return m&isSaved != 0 })
+// numUnsaved returns how many groups the next Snapshot has.
+func (p *pane) numUnsaved(full bool) int {
+	if full {
+		return p.table.len()
+	}
+	return len(p.unsaved) + p.table.len() - p.numSaved
+}
+
+// markSaved notes that a Snapshot has had all groups.
+func (p *pane) markSaved() {
+	for _, g := range p.unsaved {
+		p.marks[g] &^= isUnsaved
+	}
+	p.unsaved, p.numSaved = p.unsaved[:0], p.table.len()
+}
+
+// compact gives back what a pane does not need that no row is expected for. Keys and records go to one buffer where they can:
+// sizes are rounded up to a power of two, once for both.
+func (p *pane) compact() {
+	p.table.compact()
+	t, ok := p.table.(*intTable)
+	if !ok {
+		p.rec.words = trim(p.mem, p.rec.words)
+		return
+	}
+	n := len(t.keys)
+	p.packed = batch.MakeSlice[int64](p.mem, n+len(p.rec.words))
+	copy(p.packed, t.keys)
+	copy(p.packed[n:], p.rec.words)
+	batch.FreeSlice(p.mem, t.keys)
+	batch.FreeSlice(p.mem, p.rec.words)
+	t.keys, p.rec.words = p.packed[:n:n], p.packed[n:]
+}
+
+// loosen undoes compact, before anything is added.
+func (p *pane) loosen() {
+	if p.packed == nil {
+		return
+	}
+	t := p.table.(*intTable)
+	t.keys = append(batch.MakeSlice[int64](p.mem, len(t.keys))[:0], t.keys...)
+	p.rec.words = append(batch.MakeSlice[int64](p.mem, len(p.rec.words))[:0], p.rec.words...)
+	batch.FreeSlice(p.mem, p.packed)
+	p.packed = nil
+}
+
+// keepKeys gives everything back but the keys.
+func (p *pane) keepKeys() {
+	p.loosen()
+	p.table.compact()
+	p.closeValues()
 }
 
 func (p *pane) reset() {
+	p.unpack()
 	p.table.reset()
 	for _, a := range p.accs {
 		if a != nil {
 			a.reset()
 		}
 	}
-	p.rows, p.owned, p.marks = shrink(p.mem, p.rows), shrink(p.mem, p.owned), shrink(p.mem, p.marks)
+	p.rec.words = shrink(p.mem, p.rec.words)
+	p.owned, p.marks = shrink(p.mem, p.owned), shrink(p.mem, p.marks)
 	p.changed, p.unsaved = shrink(p.mem, p.changed), shrink(p.mem, p.unsaved)
-	p.total = 0
+	p.total, p.numSaved, p.isLoose = 0, 0, false
+}
+
+// unpack gives keys and records back where they are packed.
+func (p *pane) unpack() {
+	if p.packed != nil {
+		p.table.(*intTable).keys, p.rec.words = nil, nil
+		batch.FreeSlice(p.mem, p.packed)
+		p.packed = nil
+	}
 }
 
 func (p *pane) close() {
+	p.unpack()
 	p.table.close()
+	p.closeValues()
+	if s := p.sealed; s != nil {
+		batch.FreeSlice(p.mem, s.order)
+		batch.FreeSlice(p.mem, s.ids)
+		batch.FreeSlice(p.mem, s.shards)
+		p.sealed = nil
+	}
+}
+
+func (p *pane) closeValues() {
 	for _, a := range p.accs {
 		if a != nil {
 			a.close()
 		}
 	}
-	batch.FreeSlice(p.mem, p.rows)
+	batch.FreeSlice(p.mem, p.rec.words)
 	batch.FreeSlice(p.mem, p.owned)
 	batch.FreeSlice(p.mem, p.marks)
 	batch.FreeSlice(p.mem, p.changed)
 	batch.FreeSlice(p.mem, p.unsaved)
-	p.rows, p.owned, p.marks, p.changed, p.unsaved = nil, nil, nil, nil, nil
+	p.rec.words, p.owned, p.marks, p.changed, p.unsaved = nil, nil, nil, nil, nil
 }
 
 // paneSet is panes in order of start, and some empty ones to be used again.
@@ -186,15 +301,20 @@ func (s *paneSet) at(start int64) *pane {
 	if i < len(s.panes) && s.panes[i].start == start {
 		return s.panes[i]
 	}
-	var p *pane
-	if n := len(s.free); n > 0 {
-		p = s.free[n-1]
-		s.free = s.free[:n-1]
-	} else {
-		p = s.fresh()
-	}
+	p := s.take()
 	p.start = start
 	s.panes = slices.Insert(s.panes, i, p)
+	return p
+}
+
+// take returns an empty pane that is not in the set.
+func (s *paneSet) take() *pane {
+	n := len(s.free)
+	if n == 0 {
+		return s.fresh()
+	}
+	p := s.free[n-1]
+	s.free = s.free[:n-1]
 	return p
 }
 

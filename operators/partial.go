@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/tidemill/tidemill/batch"
 	"github.com/tidemill/tidemill/operators/expr"
@@ -12,12 +13,15 @@ import (
 // aggPartial is one worker's part of an aggregate: for each pane its groups with their accumulators.
 type aggPartial struct {
 	spec   *AggregateSpec
+	mem    memory.Allocator
 	window windowing
 	late   func(rows int)
-	err    error // of making the expressions
-	time   expr.Expr
-	keys   []expr.Expr
-	args   []expr.Expr // nil for count(*)
+	// hasLate says that rows have watermarks of the window's time.
+	hasLate bool
+	err     error // of making the expressions
+	time    expr.Expr
+	keys    []expr.Expr
+	args    []expr.Expr // nil for count(*)
 
 	// Rows of the running interval.
 	panes   paneSet
@@ -36,17 +40,16 @@ type aggPartial struct {
 	touched   []*pane
 	counts    []int32
 	bucketed  []int32
-	key       []byte
 }
 
 var _ Partial = (*aggPartial)(nil)
 
-func newPartial(spec *AggregateSpec, keyTypes []arrow.DataType, env Env) *aggPartial {
+func newPartial(spec *AggregateSpec, keyTypes []arrow.DataType, hasLate bool, env Env) *aggPartial {
 	p := &aggPartial{
-		spec: spec, late: env.Late,
+		spec: spec, mem: env.Mem, late: env.Late, hasLate: hasLate,
 		keyArrs: make([]arrow.Array, len(spec.Keys)), argArrs: make([]arrow.Array, len(spec.Aggs)),
 	}
-	fresh := func() *pane { return newPane(env.Mem, keyTypes, spec.Aggs) }
+	fresh := func() *pane { return newPane(env.Mem, keyTypes, spec.Aggs, wideRoom) }
 	p.panes.fresh, p.windows.fresh = fresh, fresh
 	p.bad.init(env)
 	if spec.Window != nil {
@@ -131,27 +134,16 @@ func (p *aggPartial) checkTimes(in *batch.Batch, times arrow.Array) {
 
 // addRows adds n rows, those of sel or the first n, to a pane.
 func (p *aggPartial) addRows(to *pane, sel []int32, n int) {
-	p.groups = extendTo(p.groups, n)
+	p.groups = batch.GrowSlice(p.mem, p.groups, n)
 	groups := p.groups
 	to.table.lookup(p.keyArrs, sel, groups)
 	to.grow()
-	rows := to.rows
-	for _, g := range groups {
-		rows[g]++
-	}
+	to.add(p.argArrs, sel, groups)
 	to.total += int64(n)
-	for i, a := range to.accs {
-		if a == nil {
-			continue
-		}
-		if arg := p.argArrs[i]; arg.DataType().ID() != arrow.NULL {
-			a.add(arg, sel, groups)
-		}
-	}
 }
 
 func (p *aggPartial) addWindowed(in *batch.Batch, sel []int32, n int) {
-	if in.Origin.Watermarks != nil && !p.spec.Window.Arrival {
+	if in.Origin.Watermarks != nil && p.hasLate && p.mayBeLate(in, sel, n) {
 		p.assignLate(in, sel, n)
 		p.addPairs()
 		return
@@ -166,61 +158,97 @@ func (p *aggPartial) addWindowed(in *batch.Batch, sel []int32, n int) {
 	p.addPairs()
 }
 
+// mayBeLate says whether any of the rows may be late for any window: whether the first one that the earliest row is in ends before
+// the largest watermark of all rows.
+func (p *aggPartial) mayBeLate(in *batch.Batch, sel []int32, n int) bool {
+	smallest, _ := p.extent(sel, n)
+	bound := batch.MinTime
+	for _, w := range in.Origin.Watermarks {
+		bound = max(bound, w)
+	}
+	return p.window.firstStart(p.window.paneOf(smallest))+p.window.size <= int64(bound.Sub(p.spec.Window.Lateness))
+}
+
 // onlyPane returns the start of the pane that all rows are in, if that is one.
 func (p *aggPartial) onlyPane(sel []int32, n int) (start int64, ok bool) {
-	var smallest, largest int64
+	smallest, largest := p.extent(sel, n)
+	start = p.window.paneOf(smallest)
+	return start, largest-start < p.window.pane
+}
+
+// extent returns the smallest and the largest time of n rows, those of sel or the first ones.
+func (p *aggPartial) extent(sel []int32, n int) (smallest, largest int64) {
 	if sel == nil {
 		smallest, largest = p.times[0], p.times[0]
 		for _, t := range p.times[:n] {
 			smallest, largest = min(smallest, t), max(largest, t)
 		}
-	} else {
-		smallest, largest = p.times[sel[0]], p.times[sel[0]]
-		for _, i := range sel {
-			smallest, largest = min(smallest, p.times[i]), max(largest, p.times[i])
-		}
+		return smallest, largest
 	}
-	start = p.window.paneOf(smallest)
-	return start, largest-start < p.window.pane
+	smallest, largest = p.times[sel[0]], p.times[sel[0]]
+	for _, i := range sel {
+		smallest, largest = min(smallest, p.times[i]), max(largest, p.times[i])
+	}
+	return smallest, largest
 }
 
 // assign pairs each row with its pane.
 func (p *aggPartial) assign(sel []int32, n int) {
-	start, index := int64(0), int32(-1) // of the pane of the row before
+	p.reservePairs(n)
+	start, index := int64(0), int32(noPane) // of the pane of the row before
 	for k := range n {
 		i := rowOf(sel, k)
-		if t := p.times[i]; index < 0 || t < start || t >= start+p.window.pane {
-			start, index = p.window.paneOf(t), -1
-			if !p.window.has(t) {
-				continue
+		if t := p.times[i]; index == noPane || t < start || t >= start+p.window.pane {
+			start, index = p.window.paneOf(t), inGap
+			if p.window.has(t) {
+				index = p.touch(p.panes.at(start))
 			}
-			index = p.touch(p.panes.at(start))
 		}
-		p.pairRows = append(p.pairRows, int32(i))
-		p.pairPanes = append(p.pairPanes, index)
+		if index != inGap {
+			p.pairRows = append(p.pairRows, int32(i))
+			p.pairPanes = append(p.pairPanes, index)
+		}
 	}
+}
+
+// reservePairs makes room for n pairs.
+func (p *aggPartial) reservePairs(n int) {
+	p.pairRows = batch.GrowSlice(p.mem, p.pairRows, n)[:0]
+	p.pairPanes = batch.GrowSlice(p.mem, p.pairPanes, n)[:0]
 }
 
 // assignLate pairs rows some of which may be late: a row counts for a window whose end, plus lateness, is after the watermark of
 // the row. One that counts for all of its windows goes to its pane; one that counts for some goes to each of these windows.
 func (p *aggPartial) assignLate(in *batch.Batch, sel []int32, n int) {
 	w, late := &p.window, 0
+	var start, firstEnd, lastEnd int64 // of the pane of the row before, and of the windows that it is in
+	index := int32(noPane)
+	p.reservePairs(n)
 	for k := range n {
 		i := rowOf(sel, k)
 		t := p.times[i]
-		if !w.has(t) {
+		if index == noPane || t < start || t >= start+w.pane {
+			start, index = w.paneOf(t), notTouched
+			firstEnd, lastEnd = w.firstStart(start)+w.size, w.lastStart(start)+w.size
+			if !w.has(t) {
+				index = inGap
+			}
+		}
+		if index == inGap {
 			continue
 		}
 		bound := int64(in.Origin.RowWatermark(i).Sub(p.spec.Window.Lateness))
-		start := w.paneOf(t)
-		first, last := w.firstStart(start), w.lastStart(start)
 		switch {
-		case first+w.size > bound:
-			p.pair(i, p.panes.at(start))
-		case last+w.size <= bound:
+		case firstEnd > bound:
+			if index == notTouched {
+				index = p.touch(p.panes.at(start))
+			}
+			p.pairRows = batch.AppendSlice(p.mem, p.pairRows, int32(i))
+			p.pairPanes = batch.AppendSlice(p.mem, p.pairPanes, index)
+		case lastEnd <= bound:
 			late++
 		default:
-			for s := w.firstStart(bound); s <= last; s += w.slide {
+			for s := w.firstStart(bound); s+w.size <= lastEnd; s += w.slide {
 				p.pair(i, p.windows.at(s))
 			}
 		}
@@ -230,9 +258,16 @@ func (p *aggPartial) assignLate(in *batch.Batch, sel []int32, n int) {
 	}
 }
 
+// What is known of a pane, instead of its index in touched.
+const (
+	noPane     = -1 - iota // nothing: there is no row before
+	notTouched             // it has no row of this batch
+	inGap                  // it is in no window
+)
+
 func (p *aggPartial) pair(row int, to *pane) {
-	p.pairRows = append(p.pairRows, int32(row))
-	p.pairPanes = append(p.pairPanes, p.touch(to))
+	p.pairRows = batch.AppendSlice(p.mem, p.pairRows, int32(row))
+	p.pairPanes = batch.AppendSlice(p.mem, p.pairPanes, p.touch(to))
 }
 
 // touch returns the index of a pane in p.touched.
@@ -246,7 +281,7 @@ func (p *aggPartial) touch(to *pane) int32 {
 
 // addPairs adds rows to the panes that they were paired with, a pane at a time, rows in order.
 func (p *aggPartial) addPairs() {
-	p.counts = extendTo(p.counts, len(p.touched)+1)
+	p.counts = batch.GrowSlice(p.mem, p.counts, len(p.touched)+1)
 	clear(p.counts)
 	for _, at := range p.pairPanes {
 		p.counts[at+1]++
@@ -254,7 +289,7 @@ func (p *aggPartial) addPairs() {
 	for i := range p.touched {
 		p.counts[i+1] += p.counts[i]
 	}
-	p.bucketed = extendTo(p.bucketed, len(p.pairRows))
+	p.bucketed = batch.GrowSlice(p.mem, p.bucketed, len(p.pairRows))
 	for k, at := range p.pairPanes {
 		p.bucketed[p.counts[at]] = p.pairRows[k]
 		p.counts[at]++
@@ -288,7 +323,7 @@ func (p *aggPartial) own(to *pane, rows []int32) {
 func (p *aggPartial) Seal() {
 	for _, s := range [...]*paneSet{&p.panes, &p.windows} {
 		for _, pn := range s.panes {
-			p.key = pn.seal(p.key)
+			pn.seal()
 		}
 	}
 }
@@ -309,4 +344,8 @@ func (p *aggPartial) Close() {
 	}
 	closeExprs(p.keys)
 	closeExprs(p.args)
+	for _, s := range [...]*[]int32{&p.groups, &p.pairRows, &p.pairPanes, &p.counts, &p.bucketed} {
+		batch.FreeSlice(p.mem, *s)
+		*s = nil
+	}
 }

@@ -95,6 +95,7 @@ type UnionSpec struct{}
 
 // AggregateSpec groups rows by Keys, and by Window where there is one. The output has window.start and window.end (TIMESTAMP,
 // if Window is set; marked TimeEvent or TimeArrival like the window's time, window.end only), the keys, the aggregates.
+// Where window.end is not marked, no watermark says that a window is complete, no row is late, and windows close at the end.
 // Without keys and window there is one group, which exists from the start.
 type AggregateSpec struct {
 	Window   *WindowSpec // nil: groups live for ever
@@ -116,7 +117,8 @@ type AggSpec struct {
 // microseconds. Slide need not divide Size.
 type WindowSpec struct {
 	Time *expr.Spec
-	// Arrival says that Time is arrival_time: rows are never late, and a window closes when the interval has passed its end.
+	// Arrival says that Time is arrival_time: rows are never late, whatever Lateness is, and a window closes when the interval
+	// has passed its end.
 	Arrival bool
 	Size    time.Duration
 	Slide   time.Duration // equal to Size for tumbling windows

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"text/tabwriter"
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/operators"
@@ -30,11 +31,16 @@ func (c *checkCommand) Run(s streams) error {
 
 type explainCommand struct {
 	jobFlags
-	Mode string `placeholder:"MODE" help:"Output mode of results that do not say: append, update or complete."`
+	Mode      string   `placeholder:"MODE" help:"Output mode of results that do not say: append, update or complete."`
+	Against   string   `placeholder:"DIR" help:"Say what a start from this checkpoint would keep, migrate, rebuild or refuse, and why."`
+	DropState []string `placeholder:"NAME" sep:"none" help:"As for run."`
 }
 
-// Run prints the plan.
+// Run prints the plan, or what a checkpoint means to it.
 func (c *explainCommand) Run(s streams) error {
+	if c.Against != "" {
+		return c.compare(s)
+	}
 	plan, err := plan(&c.jobFlags, c.Mode, s)
 	if err != nil {
 		return err
@@ -43,22 +49,69 @@ func (c *explainCommand) Run(s streams) error {
 	return nil
 }
 
+// compare prints what a start from a checkpoint would do. Columns that are inferred are those that a start would infer.
+func (c *explainCommand) compare(s streams) error {
+	job, err := describe(&c.jobFlags, tidemill.Config{Mode: c.Mode, DropState: c.DropState, Stdin: s.stdin}, tidemill.New, s)
+	if err != nil {
+		return err
+	}
+	if err := job.Check(); err != nil {
+		return wrongError{err}
+	}
+	m, err := job.Against(c.Against)
+	if err != nil {
+		return err
+	}
+	if m.Commit == 0 {
+		fmt.Fprintf(s.stdout, "%s: nothing was committed yet\n", c.Against)
+		return nil
+	}
+	fmt.Fprintf(s.stdout, "%s: job %s, commit %d, up to %s\n\n", c.Against, m.Job, m.Commit, m.End)
+	w := tabwriter.NewWriter(s.stdout, 0, 4, 2, ' ', 0)
+	for _, change := range m.Changes {
+		fmt.Fprintf(w, "%s\t%s", change.Name, change.Fate)
+		for i, why := range change.Why {
+			if i > 0 {
+				fmt.Fprint(w, "\n\t")
+			}
+			fmt.Fprintf(w, "\t%s", why)
+		}
+		fmt.Fprintln(w)
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	if m.Err() != nil {
+		return wrongError{fmt.Errorf("checkpoint %s: %w", c.Against, tidemill.ErrRefused)}
+	}
+	return nil
+}
+
 // plan returns the plan of a job that is right, opening nothing.
 func plan(flags *jobFlags, mode string, s streams) (*operators.Plan, error) {
-	text, err := flags.text(s.stdin)
+	job, err := describe(flags, tidemill.Config{Mode: mode}, tidemill.NewCheck, s)
 	if err != nil {
 		return nil, err
-	}
-	job, err := tidemill.NewCheck(tidemill.Config{Mode: mode})
-	if err != nil {
-		return nil, wrongError{err}
-	}
-	if err := job.SQL(text); err != nil {
-		return nil, wrongError{err}
 	}
 	p, err := job.Plan()
 	if err != nil {
 		return nil, wrongError{err}
 	}
 	return p, nil
+}
+
+// describe returns a job with the SQL that flags name.
+func describe(flags *jobFlags, cfg tidemill.Config, newJob func(tidemill.Config) (*tidemill.Context, error), s streams) (*tidemill.Context, error) {
+	text, err := flags.text(s.stdin)
+	if err != nil {
+		return nil, err
+	}
+	job, err := newJob(cfg)
+	if err != nil {
+		return nil, wrongError{err}
+	}
+	if err := job.SQL(text); err != nil {
+		return nil, wrongError{err}
+	}
+	return job, nil
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
+	"strings"
 	"text/tabwriter"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -19,6 +21,7 @@ type checkpointCommand struct {
 	Ls     checkpointLs     `cmd:"" help:"List the last commit, the splits and the state tables."`
 	Show   checkpointShow   `cmd:"" help:"Print the rows of a state table."`
 	Verify checkpointVerify `cmd:"" help:"Read every byte and say whether it is whole."`
+	Save   checkpointSave   `cmd:"" help:"Copy the last commit under a name: a savepoint that a job can start from."`
 }
 
 type checkpointLs struct {
@@ -58,7 +61,57 @@ func (c *checkpointLs) Run(s streams) error {
 			fmt.Fprintf(w, "%s\t%d\t%d\t%d\n", t.Name, t.Commit, t.Bytes, t.UpsertedRows)
 		}
 	}
+	if names := savepoints(c.Dir); len(names) > 0 {
+		fmt.Fprintf(w, "\nsavepoints\t%s\n", strings.Join(names, ", "))
+	}
 	return w.Flush()
+}
+
+// savepointDir is where savepoints are, below a checkpoint directory.
+const savepointDir = "savepoints"
+
+// savepoints returns the names of the savepoints in a checkpoint directory.
+func savepoints(dir string) []string {
+	entries, err := vfs.OS.ReadDir(filepath.Join(dir, savepointDir))
+	if err != nil {
+		return nil // most directories have none
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+type checkpointSave struct {
+	Dir  string `arg:"" help:"Checkpoint directory; a job may be using it."`
+	Name string `arg:"" help:"Name of the savepoint."`
+	To   string `placeholder:"DIR" help:"Directory that the savepoint is made in (default: savepoints in the checkpoint directory)."`
+}
+
+// Run makes a savepoint.
+func (c *checkpointSave) Run(s streams) error {
+	if c.Name != filepath.Base(c.Name) || strings.HasPrefix(c.Name, ".") {
+		return wrongError{fmt.Errorf("save checkpoint: want a name without / and without a dot in front, got %q", c.Name)}
+	}
+	if _, err := vfs.OS.Stat(c.Dir); err != nil {
+		return wrongError{fmt.Errorf("save checkpoint: %w", err)}
+	}
+	parent := c.To
+	if parent == "" {
+		parent = filepath.Join(c.Dir, savepointDir)
+	}
+	to := filepath.Join(parent, c.Name)
+	copied, err := checkpoint.Copy(vfs.OS, c.Dir, to)
+	if err != nil {
+		return err
+	}
+	r := copied.Record
+	fmt.Fprintf(s.stdout, "%s: job %s, commit %d, up to %s, %d bytes\n", to, r.Job, r.Commit, batch.Time(r.Last.End), copied.Bytes)
+	if !copied.HasJournal {
+		fmt.Fprintln(s.stdout, "a job is using the directory: what it has received and not committed stays with it")
+	}
+	return nil
 }
 
 func openReadOnly(dir string) (*checkpoint.Log, error) {

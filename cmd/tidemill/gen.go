@@ -61,7 +61,7 @@ func (g *genRate) Run(ctx context.Context, s streams) error {
 type genEvents struct {
 	genFlags
 	Users    int `default:"1000" help:"Number of different users."`
-	Disorder int `default:"0" help:"Every so manieth line is up to 2 s early; 0: in order."`
+	Disorder int `default:"0" placeholder:"N" help:"Every N-th line is up to 2 s early, such as 50; 0: none is."`
 }
 
 // Run writes events.
@@ -145,7 +145,7 @@ func (g *genFlags) open(ctx context.Context, s streams) (io.WriteCloser, error) 
 		if err != nil {
 			return nil, err
 		}
-		defer l.Close() //nolint:errcheck // one connection is all that is wanted
+		defer l.Close()
 		fmt.Fprintf(s.stderr, "waiting for a connection on %s\n", l.Addr())
 		return l.Accept()
 	}

@@ -37,7 +37,9 @@ type cli struct {
 	Check      checkCommand      `cmd:"" help:"Parse and type-check a job, opening nothing."`
 	Explain    explainCommand    `cmd:"" help:"Print the plan of a job and the state that each operator keeps."`
 	Gen        genCommand        `cmd:"" help:"Write seeded data to stdout, a file or TCP."`
+	Bench      benchCommand      `cmd:"" help:"Measure workloads beside yardsticks of this machine, in one run."`
 	Checkpoint checkpointCommand `cmd:"" help:"Look into a checkpoint directory."`
+	Chaos      chaosCommand      `cmd:"" help:"Kill and restart a bounded job, and report lost and doubled rows."`
 	Version    versionCommand    `cmd:"" help:"Print the version."`
 }
 
@@ -78,8 +80,7 @@ func run(ctx context.Context, args []string, s streams) int {
 		return statusDone
 	}
 	printError(s.stderr, err)
-	var wrong wrongError
-	if errors.As(err, &wrong) {
+	if _, isWrong := errors.AsType[wrongError](err); isWrong {
 		return statusWrong
 	}
 	return statusFailed

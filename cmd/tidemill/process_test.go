@@ -138,7 +138,7 @@ func TestSignalFinishesTheIntervalAndTheNextRunContinues(t *testing.T) {
 			io.WriteString(c.stdin, "10\n")
 			c.stdin.Close()
 			c.isDone()
-			if got := c.stdout.String(); got != "c,s\n4,16\n" {
+			if got := c.stdout.String(); !strings.HasPrefix(got, "c,s\n4,16\n") { // again if the end of stdin is an interval of its own
 				t.Errorf("the second run printed %q", got)
 			}
 			if got := readSink(t, fill("DIR/out")); got != "1\n2\n3\n10\n" {

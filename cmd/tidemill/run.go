@@ -27,11 +27,14 @@ type runCommand struct {
 	Interval    time.Duration `default:"1s" help:"Time between two intervals."`
 	CommitEvery time.Duration `default:"1s" help:"How often output becomes visible and state durable."`
 	Checkpoint  string        `placeholder:"DIR" help:"Directory of state, offsets and journal (default: memory only)."`
+	Compression string        `placeholder:"CODEC" help:"How state images are compressed: s2 (default), zstd or none."`
+	DropState   []string      `placeholder:"NAME" sep:"none" help:"Give up the state of an operator, table or source where this job can't use it; may be given more than once."`
 	Output      string        `placeholder:"FORMAT" help:"How a bare SELECT prints: table (default on a terminal), csv (default elsewhere) or json."`
 	Mode        string        `placeholder:"MODE" help:"Output mode of results that do not say: append (default where windows close), update (default for other aggregates) or complete."`
 	Workers     int           `placeholder:"N" help:"Goroutines that decode and compute (default: one per core)."`
 	Memory      byteSize      `placeholder:"SIZE" help:"Bound of tables, panes and pools, such as 512MB (default: half of the machine's)."`
 	BlockSize   byteSize      `help:"Size of the pieces that input is cut into (default: 256KiB)." hidden:""`
+	SinksTo     string        `hidden:"" help:"Directory that all sinks write to, instead of where the job says."`
 	For         time.Duration `placeholder:"TIME" help:"Stop gracefully after this time, such as 20s."`
 	OnError     string        `enum:"skip,fail" default:"skip" help:"What to do with a bad row: skip (and count) or fail."`
 	Catchup     string        `enum:"coalesce,each" default:"coalesce" help:"After falling behind: one interval for all missed ticks, or each."`
@@ -54,9 +57,9 @@ func (r *runCommand) Run(ctx context.Context, s streams) (err error) {
 
 	reporter := newReporter(s.stderr, r.Quiet)
 	cfg := tidemill.Config{
-		Interval: r.Interval, CommitEvery: r.CommitEvery, Checkpoint: r.Checkpoint, Mode: r.Mode, Workers: r.Workers,
+		Interval: r.Interval, CommitEvery: r.CommitEvery, Checkpoint: r.Checkpoint, Compression: r.Compression, DropState: r.DropState, Mode: r.Mode, Workers: r.Workers,
 		MemoryBytes: int64(r.Memory), BlockBytes: int(r.BlockSize), FailOnBadRow: r.OnError == "fail",
-		ReplayEveryTick: r.Catchup == "each", Stdin: s.stdin, Stdout: s.stdout, Output: r.output(s.stdout),
+		SinkDir: r.SinksTo, ReplayEveryTick: r.Catchup == "each", Stdin: s.stdin, Stdout: s.stdout, Output: r.output(s.stdout),
 		Log: reporter.logger(), OnStatus: reporter.onStatus,
 	}
 	if r.Memory > 0 {
@@ -73,7 +76,9 @@ func (r *runCommand) Run(ctx context.Context, s streams) (err error) {
 		return wrongError{err}
 	}
 	began := time.Now()
-	if err := job.Start(ctx); err != nil {
+	if err := job.Start(ctx); errors.Is(err, tidemill.ErrRefused) {
+		return wrongError{err}
+	} else if err != nil {
 		return err
 	}
 	reporter.start(job)

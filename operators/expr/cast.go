@@ -234,6 +234,17 @@ func trimBytes(s []byte) []byte {
 	return s
 }
 
+// appendLowerASCII appends s with small letters for the capitals of ASCII.
+func appendLowerASCII(dst, s []byte) []byte {
+	for _, c := range s {
+		if c-'A' < 26 {
+			c += caseBit
+		}
+		dst = append(dst, c)
+	}
+	return dst
+}
+
 func isBlank(c byte) bool { return c <= ' ' || c == 0x7F }
 
 func parseBool(s []byte) (v, ok bool) {

@@ -121,6 +121,11 @@ func pickEqual(dst, rows []int32, a, b *operand, negated bool) []int32 {
 	case arrow.STRING:
 		if b.literal != nil {
 			v := b.bytes(0)
+			if len(v) <= maxShort && !negated {
+				short := newShortText(v)
+				n = short.pick(free, rows, a, false)
+				break
+			}
 			for _, i := range rows {
 				free[n] = i
 				n = add(n, bytes.Equal(a.bytes(i), v) != negated)

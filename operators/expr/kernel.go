@@ -34,7 +34,7 @@ func newKernel(e *env, f *function, s *Spec, args []Expr) (Expr, error) {
 		return nil, &TypeError{Func: s.Func, Why: "no such arguments", Got: argTypes(s.Args)}
 	}
 	if o.pick != nil {
-		return e.picking(&textTest{args: newOperands(e, args), test: o.pick}), nil
+		return e.picking(&textTest{args: newOperands(e, args), test: o.pick(s.Args[1])}), nil
 	}
 	run := o.run
 	if o.prepare != nil {

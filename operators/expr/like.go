@@ -121,6 +121,24 @@ func (p *pattern) matches(s []byte) bool {
 	return last == nil || last.matchEnd(s)
 }
 
+// newSearch returns a search for the longest piece without wildcards, and whether all that has it fits. It is nil if there is none,
+// or if the pattern is bound to the start, where a look at that is enough for most texts.
+func (p *pattern) newSearch() (_ *textSearch, suffices bool) {
+	if !p.anyStart {
+		return nil, false
+	}
+	var longest []byte
+	for _, q := range p.pieces {
+		if !q.wildcard && len(q.text) > len(longest) {
+			longest = q.text
+		}
+	}
+	if longest == nil {
+		return nil, false
+	}
+	return newTextSearch(longest), p.anyEnd && len(p.pieces) == 1
+}
+
 // matchAt returns the end of the piece at the start of s, -1 if it is not there.
 func (q *piece) matchAt(s []byte) int {
 	if !q.wildcard {
@@ -189,10 +207,13 @@ func (q *piece) matchEnd(s []byte) bool {
 // like is LIKE.
 type like struct {
 	args     []operand
-	constant *pattern // nil where the pattern comes from a column
+	constant *pattern    // nil where the pattern comes from a column
+	search   *textSearch // for a piece of constant that is in all that fits it, nil if there is none or a better way
+	suffices bool        // what has the piece in it fits
 
 	compiled pattern // of a column's row
 	scratch  []int32
+	found    []int32
 }
 
 func newLike(e *env, s *Spec, args []Expr) (Expr, error) {
@@ -202,6 +223,7 @@ func newLike(e *env, s *Spec, args []Expr) (Expr, error) {
 		if err := l.constant.compile([]byte(text)); err != nil {
 			return nil, fmt.Errorf("like: %w: %q", err, text)
 		}
+		l.search, l.suffices = l.constant.newSearch()
 	}
 	return e.picking(l), nil
 }
@@ -214,6 +236,13 @@ func (l *like) pick(ctx context.Context, in batch.Batch, dst []int32, out *batch
 	}
 	a, patterns := &l.args[0], &l.args[1]
 	if p := l.constant; p != nil {
+		if l.search != nil {
+			if l.suffices {
+				return l.search.pick(dst, rows, a, nil), nil
+			}
+			l.found = l.search.pick(l.found[:0], rows, a, nil)
+			rows = l.found
+		}
 		for _, i := range rows {
 			if p.matches(a.bytes(i)) {
 				dst = append(dst, i)

@@ -24,20 +24,23 @@ var matchFunctions = []function{
 	},
 	{
 		name: "contains", doc: "True where the first text has the second in it.",
-		overloads: []overload{{params: twoTexts, result: batch.Boolean, pick: pickTexts(bytes.Contains)}},
+		overloads: []overload{{params: twoTexts, result: batch.Boolean, pick: pickContaining}},
 	},
 	{
 		name: "startswith", doc: "True where the first text begins with the second.",
-		overloads: []overload{{params: twoTexts, result: batch.Boolean, pick: pickTexts(bytes.HasPrefix)}},
+		overloads: []overload{{params: twoTexts, result: batch.Boolean, pick: pickStarting}},
 	},
 	{
 		name: "endswith", doc: "True where the first text ends with the second.",
-		overloads: []overload{{params: twoTexts, result: batch.Boolean, pick: pickTexts(bytes.HasSuffix)}},
+		overloads: []overload{{params: twoTexts, result: batch.Boolean, pick: pickEnding}},
 	},
 }
 
-// pickTexts makes a picking loop of a test of two texts.
-func pickTexts(test func(s, part []byte) bool) func(dst, rows []int32, a, b *operand) []int32 {
+// textPicking appends to dst the rows of which the texts pass a test. No row is NULL.
+type textPicking func(dst, rows []int32, a, b *operand) []int32
+
+// pickTexts makes a picking of a test of two texts.
+func pickTexts(test func(s, part []byte) bool) textPicking {
 	return func(dst, rows []int32, a, b *operand) []int32 {
 		for _, i := range rows {
 			if test(a.bytes(i), b.bytes(i)) {
@@ -48,10 +51,30 @@ func pickTexts(test func(s, part []byte) bool) func(dst, rows []int32, a, b *ope
 	}
 }
 
+func pickContaining(part *Spec) textPicking {
+	if v, isConstant := part.Value.(string); isConstant && v != "" {
+		return newTextSearch([]byte(v)).pick
+	}
+	return pickTexts(bytes.Contains)
+}
+
+func pickStarting(part *Spec) textPicking {
+	if v, isConstant := part.Value.(string); isConstant && len(v) <= maxShort {
+		w := newShortText([]byte(v))
+		return func(dst, rows []int32, a, _ *operand) []int32 {
+			dst, free := room(dst, len(rows))
+			return dst[:len(dst)+w.pick(free, rows, a, true)]
+		}
+	}
+	return pickTexts(bytes.HasPrefix)
+}
+
+func pickEnding(*Spec) textPicking { return pickTexts(bytes.HasSuffix) }
+
 // textTest is a test of two texts.
 type textTest struct {
 	args []operand
-	test func(dst, rows []int32, a, b *operand) []int32
+	test textPicking
 
 	scratch []int32
 }

@@ -128,14 +128,21 @@ func (o *operand) bytes(i int32) []byte { return o.text[o.offsets[i]:o.offsets[i
 
 // keepValid appends to dst the rows that are not NULL; the others become NULL in out, unless that is nil. dst may be rows[:0].
 func (o *operand) keepValid(dst, rows []int32, out *batch.Column) []int32 {
-	for _, i := range rows {
-		if k := o.offset + int(i); o.valid[k>>3]&(1<<(k&7)) != 0 {
-			dst = append(dst, i)
-		} else if out != nil {
-			out.SetNull(int(i))
+	if out != nil {
+		for _, i := range rows {
+			if k := o.offset + int(i); o.valid[k>>3]&(1<<(k&7)) == 0 {
+				out.SetNull(int(i))
+			}
 		}
 	}
-	return dst
+	dst, free := room(dst, len(rows))
+	n := 0
+	for _, i := range rows {
+		k := o.offset + int(i)
+		free[n] = i
+		n = add(n, o.valid[k>>3]&(1<<(k&7)) != 0)
+	}
+	return dst[:len(dst)+n]
 }
 
 func (o *operand) close() {

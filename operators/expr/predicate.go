@@ -64,6 +64,7 @@ func (p *picked) Close() {
 // truth makes a Predicate of any BOOLEAN expression.
 type truth struct {
 	operand
+	scratch []int32
 }
 
 var _ Predicate = (*truth)(nil)
@@ -73,7 +74,7 @@ func (e *env) predicate(x Expr) Predicate {
 	if p, isPredicate := x.(Predicate); isPredicate {
 		return p
 	}
-	return &truth{operand{env: e, expr: x}}
+	return &truth{operand: operand{env: e, expr: x}}
 }
 
 // Type is BOOLEAN.
@@ -92,12 +93,18 @@ func (t *truth) Select(ctx context.Context, in batch.Batch, dst []int32, bad Bad
 	if _, isBoolean := t.arr.(*array.Boolean); !isBoolean {
 		return dst, nil // NULL
 	}
-	for _, i := range t.env.rows(&in) {
-		if !t.isNull(i) && t.bit(i) {
-			dst = append(dst, i)
-		}
+	rows := t.env.rows(&in)
+	if t.valid != nil {
+		t.scratch = t.keepValid(t.scratch[:0], rows, nil)
+		rows = t.scratch
 	}
-	return dst, nil
+	dst, free := room(dst, len(rows))
+	n := 0
+	for _, i := range rows {
+		free[n] = i
+		n = add(n, t.bit(i))
+	}
+	return dst[:len(dst)+n], nil
 }
 
 // Close releases all memory.
@@ -105,15 +112,18 @@ func (t *truth) Close() { t.close() }
 
 // without appends to dst the rows that are not in taken. Both are increasing, taken is part of rows, and dst may be rows[:0].
 func without(dst, rows, taken []int32) []int32 {
-	k := 0
-	for _, i := range rows {
-		if k < len(taken) && taken[k] == i {
-			k++
-			continue
-		}
-		dst = append(dst, i)
+	if len(taken) == 0 {
+		return append(dst, rows...)
 	}
-	return dst
+	dst, free := room(dst, len(rows))
+	n, k := 0, 0
+	for _, i := range rows {
+		isTaken := taken[min(k, len(taken)-1)] == i // behind the last one taken, rows are larger than it
+		k = add(k, isTaken)
+		free[n] = i
+		n = add(n, !isTaken)
+	}
+	return dst[:len(dst)+n]
 }
 
 // room returns dst with room for n more, and these as a slice to be written.

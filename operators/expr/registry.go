@@ -37,8 +37,8 @@ type overload struct {
 	run func(c *kernel)
 	// prepare, in the place of run, makes one from what is constant.
 	prepare func(s *Spec) (func(c *kernel), error)
-	// pick, in the place of run, is the test of a BOOLEAN function of two texts.
-	pick func(dst, rows []int32, a, b *operand) []int32
+	// pick, in the place of run, makes the test of a BOOLEAN function of two texts from the second.
+	pick func(second *Spec) textPicking
 }
 
 // functions has every function by name and alias.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"regexp"
 	"regexp/syntax"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -17,8 +16,8 @@ import (
 type splitter struct {
 	everywhere bool       // the pattern is empty: every character is a part
 	literal    []byte     // a fixed text
-	class      *[256]bool // one character of a class, by its first byte
-	run        *[256]bool // one or more bytes of a class
+	class      *byteClass // one character of a class, by its first byte
+	run        *byteClass // one or more bytes of a class
 	re         *regexp.Regexp
 }
 
@@ -37,18 +36,18 @@ func newSplitter(pattern string) (*splitter, error) {
 			return &splitter{literal: []byte(string(tree.Rune))}, nil
 		}
 	case syntax.OpCharClass:
-		if class := byteClass(tree.Rune); class != nil {
+		if class := newByteClass(tree.Rune); class != nil {
 			return &splitter{class: class}, nil
 		}
 	case syntax.OpPlus:
 		one := tree.Sub[0]
-		var class *[256]bool
+		var class *byteClass
 		switch {
 		case tree.Flags&syntax.NonGreedy != 0:
 		case one.Op == syntax.OpCharClass:
-			class = byteClass(one.Rune)
+			class = newByteClass(one.Rune)
 		case one.Op == syntax.OpLiteral && one.Flags&syntax.FoldCase == 0 && len(one.Rune) == 1:
-			class = byteClass([]rune{one.Rune[0], one.Rune[0]})
+			class = newByteClass([]rune{one.Rune[0], one.Rune[0]})
 		}
 		if class != nil {
 			return &splitter{run: class}, nil
@@ -61,28 +60,6 @@ func newSplitter(pattern string) (*splitter, error) {
 	return &splitter{re: re}, nil
 }
 
-// byteClass returns the class of ranges (pairs of first and last) by byte, nil if it has some characters of more than one byte but
-// not all.
-func byteClass(ranges []rune) *[256]bool {
-	class := new([256]bool)
-	for k := 0; k+1 < len(ranges); k += 2 {
-		low, high := ranges[k], ranges[k+1]
-		for r := low; r <= min(high, utf8.RuneSelf-1); r++ {
-			class[r] = true
-		}
-		if high < utf8.RuneSelf {
-			continue
-		}
-		if low > utf8.RuneSelf || high != unicode.MaxRune {
-			return nil
-		}
-		for b := utf8.RuneSelf; b < len(class); b++ {
-			class[b] = true
-		}
-	}
-	return class
-}
-
 // find returns where the first place to split s at begins and ends, -1 if there is none. It is not for re.
 func (p *splitter) find(s []byte) (start, end int) {
 	switch {
@@ -91,7 +68,7 @@ func (p *splitter) find(s []byte) (start, end int) {
 		return at, at + len(p.literal)
 	case p.class != nil:
 		for i, c := range s {
-			if p.class[c] {
+			if p.class.has(c) {
 				size := 1
 				if c >= utf8.RuneSelf {
 					_, size = utf8.DecodeRune(s[i:])
@@ -101,9 +78,9 @@ func (p *splitter) find(s []byte) (start, end int) {
 		}
 	case p.run != nil:
 		for i, c := range s {
-			if p.run[c] {
+			if p.run.has(c) {
 				end = i + 1
-				for end < len(s) && p.run[s[end]] {
+				for end < len(s) && p.run.has(s[end]) {
 					end++
 				}
 				return i, end
@@ -152,20 +129,38 @@ func (p *splitter) appendParts(out *batch.Column, s []byte, limit int64) {
 
 // prepareSplit makes the kernel of split.
 func prepareSplit(s *Spec) (func(c *kernel), error) {
-	var p *splitter
-	last, isConstant := s.Args[1].Value.(string)
-	if isConstant {
-		var err error
-		if p, err = newSplitter(last); err != nil {
-			return nil, err
+	pattern, isConstant := s.Args[1].Value.(string)
+	if !isConstant {
+		return splitByColumn(), nil
+	}
+	p, err := newSplitter(pattern)
+	if err != nil {
+		return nil, err
+	}
+	if len(s.Args) == 2 {
+		if r := newRunSplitter(p); r != nil {
+			return r.split, nil
 		}
 	}
+	return func(c *kernel) {
+		texts := &c.args[0]
+		parts := c.out.Child()
+		for _, i := range c.rows {
+			p.appendParts(parts, texts.bytes(i), splitLimit(c, i))
+			c.out.EndList(int(i))
+		}
+	}, nil
+}
+
+// splitByColumn returns a kernel with patterns that come from a column: one is compiled when it is not that of the row before.
+func splitByColumn() func(c *kernel) {
+	var p *splitter
+	var last string
 	return func(c *kernel) {
 		texts, patterns := &c.args[0], &c.args[1]
 		parts := c.out.Child()
 		for _, i := range c.rows {
-			// A pattern from a column is compiled when it is not that of the row before.
-			if pattern := patterns.bytes(i); !isConstant && (p == nil || string(pattern) != last) {
+			if pattern := patterns.bytes(i); p == nil || string(pattern) != last {
 				next, err := newSplitter(string(pattern))
 				if err != nil {
 					c.fail(i, "pattern %v", err)
@@ -173,14 +168,18 @@ func prepareSplit(s *Spec) (func(c *kernel), error) {
 				}
 				p, last = next, string(pattern)
 			}
-			limit := int64(0)
-			if len(c.args) > 2 {
-				limit = c.args[2].ints[i]
-			}
-			p.appendParts(parts, texts.bytes(i), limit)
+			p.appendParts(parts, texts.bytes(i), splitLimit(c, i))
 			c.out.EndList(int(i))
 		}
-	}, nil
+	}
+}
+
+// splitLimit returns the most parts that row i may have, 0 for all.
+func splitLimit(c *kernel, i int32) int64 {
+	if len(c.args) < 3 {
+		return 0
+	}
+	return c.args[2].ints[i]
 }
 
 // listOffsets returns the offsets of the rows of a list.

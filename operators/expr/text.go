@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"math"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -18,8 +17,14 @@ var (
 )
 
 var textFunctions = []function{
-	textFunction("upper", "The text in capitals, character by character, but ß becomes SS.", appendUpper, "ucase"),
-	textFunction("lower", "The text in small letters, character by character.", appendLower, "lcase"),
+	{
+		name: "upper", aliases: []string{"ucase"}, doc: "The text in capitals, character by character, but ß becomes SS.",
+		overloads: []overload{{params: oneText, result: batch.Text, run: toUpper.run}},
+	},
+	{
+		name: "lower", aliases: []string{"lcase"}, doc: "The text in small letters, character by character.",
+		overloads: []overload{{params: oneText, result: batch.Text, run: toLower.run}},
+	},
 	textFunction("trim", "The text without spaces at both ends.", func(dst, s []byte) []byte { return append(dst, trimLeft(trimRight(s))...) }),
 	textFunction("ltrim", "The text without spaces at its start.", func(dst, s []byte) []byte { return append(dst, trimLeft(s)...) }),
 	textFunction("rtrim", "The text without spaces at its end.", func(dst, s []byte) []byte { return append(dst, trimRight(s)...) }),
@@ -64,7 +69,7 @@ var textFunctions = []function{
 }
 
 // textFunction makes an entry of a function that appends its result to dst.
-func textFunction(name, doc string, appendResult func(dst, s []byte) []byte, aliases ...string) function {
+func textFunction(name, doc string, appendResult func(dst, s []byte) []byte) function {
 	run := func(c *kernel) {
 		a := &c.args[0]
 		for _, i := range c.rows {
@@ -72,61 +77,7 @@ func textFunction(name, doc string, appendResult func(dst, s []byte) []byte, ali
 			c.out.SetTextBuffer(int(i), appendResult(c.out.TextBuffer(len(s)), s))
 		}
 	}
-	return function{name: name, aliases: aliases, doc: doc, overloads: []overload{{params: oneText, result: batch.Text, run: run}}}
-}
-
-// isASCII says whether s has characters of one byte only.
-func isASCII(s []byte) bool {
-	for _, c := range s {
-		if c >= utf8.RuneSelf {
-			return false
-		}
-	}
-	return true
-}
-
-func appendUpper(dst, s []byte) []byte {
-	if isASCII(s) {
-		for _, c := range s {
-			if c-'a' < 26 {
-				c -= 'a' - 'A'
-			}
-			dst = append(dst, c)
-		}
-		return dst
-	}
-	for len(s) > 0 {
-		r, size := utf8.DecodeRune(s)
-		if r == 'ß' {
-			dst = append(dst, "SS"...)
-		} else {
-			dst = utf8.AppendRune(dst, unicode.ToUpper(r))
-		}
-		s = s[size:]
-	}
-	return dst
-}
-
-func appendLower(dst, s []byte) []byte {
-	if isASCII(s) {
-		return appendLowerASCII(dst, s)
-	}
-	for len(s) > 0 {
-		r, size := utf8.DecodeRune(s)
-		dst = utf8.AppendRune(dst, unicode.ToLower(r))
-		s = s[size:]
-	}
-	return dst
-}
-
-func appendLowerASCII(dst, s []byte) []byte {
-	for _, c := range s {
-		if c-'A' < 26 {
-			c += 'a' - 'A'
-		}
-		dst = append(dst, c)
-	}
-	return dst
+	return function{name: name, doc: doc, overloads: []overload{{params: oneText, result: batch.Text, run: run}}}
 }
 
 // trimLeft and trimRight cut off spaces only, as Spark does.

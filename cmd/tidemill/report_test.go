@@ -1,0 +1,125 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/batch"
+)
+
+func TestStatusLine(t *testing.T) {
+	at := batch.TimeOf(time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC))
+	tests := []struct {
+		name         string
+		status, last tidemill.Status
+		want         string
+	}{
+		{
+			name:   "rates are per second since the last line",
+			status: tidemill.Status{Interval: batch.Interval{ID: 7}, RowsIn: 3_500_000, RowsOut: 2500, Lag: 1234 * time.Microsecond, Watermark: batch.MinTime, StateBytes: 4096},
+			last:   tidemill.Status{RowsIn: 500_000, RowsOut: 500},
+			want:   "interval 7 | in 1.50 M rows/s | out 1.0 K rows/s | lag 1ms | state 4.1 KB",
+		},
+		{
+			name:   "what there is not is left out",
+			status: tidemill.Status{Interval: batch.Interval{ID: 1}, RowsIn: 10, Watermark: at, Bad: 3, Late: 2},
+			want:   "interval 1 | in 5 rows/s | out 0 rows/s | lag 0s | watermark 2026-03-01T09:00:00Z | state 0B | bad 3 | late 2",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := statusLine(tt.status, tt.last, 2*time.Second); got != tt.want {
+				t.Errorf("want %q\ngot  %q", tt.want, got)
+			}
+		})
+	}
+}
+
+func TestTerminalHasOneLineThatIsWrittenAgain(t *testing.T) {
+	var b bytes.Buffer
+	r := newReporter(&b, false)
+	r.isTerminal = true
+	for i := range 3 {
+		r.lastTime = r.lastTime.Add(-time.Hour)
+		r.onStatus(tidemill.Status{Interval: batch.Interval{ID: uint64(i + 1)}, Watermark: batch.MinTime})
+	}
+	r.logger().Info("something else")
+	lines := bytes.Split(b.Bytes(), []byte("\r\x1b[K"))
+	if len(lines) != 4 || !bytes.HasPrefix(lines[2], []byte("interval 3 ")) || !bytes.HasSuffix(lines[3], []byte("something else\"\n")) {
+		t.Errorf("got %q", b.String())
+	}
+}
+
+// TestStartIsQuickAndSmall logs what starting costs. The bounds are lenient, since tests run on busy machines.
+func TestStartIsQuickAndSmall(t *testing.T) {
+	_, fill := inDir(t, map[string]string{"empty.csv": ""})
+	jobs := map[string][]string{
+		"version":           {"version"},
+		"job over no bytes": {"run", "-e", fill("CREATE SOURCE t (a TEXT) FROM 'file:DIR/empty.csv' FORMAT CSV; SELECT a, count(*) AS n FROM t GROUP BY a")},
+	}
+	for name, args := range jobs {
+		var walls, cpus []time.Duration
+		for range 5 {
+			cmd := exec.Command(binary, args...)
+			began := time.Now()
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("%s: %v\n%s", name, err, out)
+			}
+			walls = append(walls, time.Since(began))
+			cpus = append(cpus, cmd.ProcessState.UserTime()+cmd.ProcessState.SystemTime())
+		}
+		slices.Sort(walls)
+		slices.Sort(cpus)
+		t.Logf("%s: wall %s, CPU %s (medians of 5)", name, walls[2], cpus[2])
+		if walls[2] > 150*time.Millisecond {
+			t.Errorf("%s: want at most 150ms, got %s", name, walls[2])
+		}
+	}
+	stripped := filepath.Join(t.TempDir(), "tidemill")
+	build := exec.Command("go", "build", "-ldflags", "-s -w", "-o", stripped, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("build: %v\n%s", err, out)
+	}
+	info, err := os.Stat(stripped)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("stripped binary: %.1f MB", float64(info.Size())/1e6)
+	if info.Size() > 40e6 {
+		t.Errorf("stripped binary: want at most 40 MB, got %d bytes", info.Size())
+	}
+}
+
+func TestIdleJobIsSmall(t *testing.T) {
+	t.Parallel()
+	if _, err := os.Stat("/proc/self/status"); err != nil {
+		t.Skip("there is no /proc")
+	}
+	c := spawn(t, "run", "--interval", "100ms", "-e", "CREATE SOURCE t FROM 'tcp-listen://127.0.0.1:0' FORMAT TEXT; SELECT value, count(*) AS n FROM t GROUP BY value")
+	time.Sleep(2 * time.Second)
+	text, err := os.ReadFile("/proc/" + strconv.Itoa(c.cmd.Process.Pid) + "/status")
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := regexp.MustCompile(`VmRSS:\s+(\d+) kB`).FindSubmatch(text)
+	if found == nil {
+		t.Fatalf("no VmRSS in\n%s", text)
+	}
+	kib, _ := strconv.Atoi(string(found[1]))
+	t.Logf("idle on TCP: %.1f MiB", float64(kib)/1024)
+	if kib > 40<<10 {
+		t.Errorf("idle on TCP: want at most 40 MiB, got %d KiB", kib)
+	}
+	c.signal(syscall.SIGTERM)
+	c.isDone()
+}

@@ -1,0 +1,26 @@
+package expr
+
+import "golang.org/x/sys/cpu"
+
+// hasVectors says whether the vector forms of masks can run.
+var hasVectors = cpu.X86.HasAVX2 && cpu.X86.HasBMI1 && cpu.X86.HasPOPCNT
+
+// maskPairVector is pair.mask for words of which all bytes can be read.
+//
+//go:noescape
+func maskPairVector(dst *uint64, text *byte, words, distance int, a, b byte)
+
+// maskClassVector is byteClass.mask for words of which all bytes can be read.
+//
+//go:noescape
+func maskClassVector(dst *uint64, text *byte, words int, tables *[32]byte)
+
+// positionsVector is positions for at least one word.
+//
+//go:noescape
+func positionsVector(dst *int32, mask *uint64, words int) int
+
+// splitRowVector is rowSplit.split.
+//
+//go:noescape
+func splitRowVector(r *rowSplit)

@@ -1,0 +1,112 @@
+package operators
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/tidemill/tidemill/batch"
+	"github.com/tidemill/tidemill/internal/invariants"
+)
+
+// meaning says what the tables of an aggregate were computed as. It is kept with them as StateTable.Meaning, so that another
+// plan can be compared with it. Fields are only added, and mean what they meant before where they are missing.
+type meaning struct {
+	Window     *windowMeaning     `json:"window,omitempty"`
+	Keys       []keyMeaning       `json:"keys,omitempty"`
+	Aggregates []aggregateMeaning `json:"aggregates,omitempty"`
+}
+
+type windowMeaning struct {
+	Time    string `json:"time"`
+	Arrival bool   `json:"arrival,omitempty"`
+	// Size, Slide and Offset are microseconds.
+	Size   int64 `json:"size"`
+	Slide  int64 `json:"slide"`
+	Offset int64 `json:"offset,omitempty"`
+}
+
+type keyMeaning struct {
+	Name string `json:"name"`
+	Expr string `json:"expr"`
+	Type string `json:"type"`
+}
+
+// aggregateMeaning is one aggregate. Name is what the columns of its state begin with; Arg and Type are "" for count(*).
+type aggregateMeaning struct {
+	Name string `json:"name"`
+	Func string `json:"func"`
+	Arg  string `json:"arg,omitempty"`
+	Type string `json:"type,omitempty"`
+}
+
+func meaningOf(spec *AggregateSpec) *meaning {
+	m := &meaning{}
+	if w := spec.Window; w != nil {
+		m.Window = &windowMeaning{
+			Time: w.Time.String(), Arrival: w.Arrival, Size: w.Size.Microseconds(), Slide: w.Slide.Microseconds(), Offset: w.Offset.Microseconds(),
+		}
+	}
+	for i, k := range spec.Keys {
+		m.Keys = append(m.Keys, keyMeaning{Name: spec.KeyNames[i], Expr: k.String(), Type: batch.TypeName(k.Type)})
+	}
+	names := stateNames(spec.Aggs)
+	for i, a := range spec.Aggs {
+		g := aggregateMeaning{Name: names[i], Func: a.Func}
+		if a.Arg != nil {
+			g.Arg, g.Type = a.Arg.String(), batch.TypeName(a.Arg.Type)
+		}
+		m.Aggregates = append(m.Aggregates, g)
+	}
+	return m
+}
+
+func (m *meaning) encode() string {
+	text, err := json.Marshal(m)
+	if err != nil {
+		panic(invariants.Failf("meaning of state: %v", err))
+	}
+	return string(text)
+}
+
+func decodeMeaning(text string) (*meaning, error) {
+	m := &meaning{}
+	if err := json.Unmarshal([]byte(text), m); err != nil {
+		return nil, fmt.Errorf("what its rows mean can't be read: %w", err)
+	}
+	return m, nil
+}
+
+// String returns the window as EXPLAIN shows it.
+func (w *windowMeaning) String() string {
+	if w == nil {
+		return "no window"
+	}
+	spec := WindowSpec{Size: micros(w.Size), Slide: micros(w.Slide), Offset: micros(w.Offset)}
+	return spec.text(w.Time)
+}
+
+func micros(n int64) time.Duration { return time.Duration(n) * time.Microsecond }
+
+// String returns the aggregate as SQL, without its name.
+func (a *aggregateMeaning) String() string {
+	if a.Arg == "" {
+		return a.Func + "(*)"
+	}
+	return a.Func + "(" + a.Arg + ")"
+}
+
+// stateNames returns the names that the columns of the aggregates' states begin with: those of the aggregates, made unique.
+func stateNames(aggs []AggSpec) []string {
+	names := make([]string, len(aggs))
+	taken := make(map[string]bool)
+	for i := range aggs {
+		name := aggs[i].Name
+		for n := 2; taken[name]; n++ {
+			name = fmt.Sprintf("%s#%d", aggs[i].Name, n)
+		}
+		taken[name] = true
+		names[i] = name
+	}
+	return names
+}

@@ -116,7 +116,7 @@ func checkSockets(t *testing.T, fs vfs.FS, conns [][]string, isConfirmed func(in
 		}
 		found += n
 		if n < len(rows) && isConfirmed(i) {
-			t.Fatalf("%s: connection %d was confirmed, and has only %d of %d rows\n%s", how, i, n, len(rows), dbgText)
+			t.Fatalf("%s: connection %d was confirmed, and has only %d of %d rows", how, i, n, len(rows))
 		}
 	}
 	if found != len(raw) {
@@ -174,7 +174,6 @@ func TestCrashOfAJobThatListens(t *testing.T) {
 			return
 		}
 		points++
-		r0 := r
 		sent := len(confirmed)
 		for k := range uint64(3) {
 			after, how := mem, place(n)+", process killed"
@@ -184,7 +183,6 @@ func TestCrashOfAJobThatListens(t *testing.T) {
 				isConfirmed = func(i int) bool { return i >= sent }
 			}
 			visible := sinkLines(t, after, path.Join(crashOut, "raw"))
-			DBG(t, mem, fmt.Errorf("%v status %+v bad %v log %s", err, r0.job.Status(), r0.job.BadRows(), r0.log.String()))
 			r, err := listen(t, after, max(1, len(conns)-sent), func(*tidemill.Config) {})
 			must(t, err)
 			for _, rows := range conns[sent:] {
@@ -322,18 +320,3 @@ func TestFullDiskOfTheJournalSlowsItsSource(t *testing.T) {
 		t.Errorf("the job does not say that it waits: %s", r.log.String())
 	}
 }
-
-func DBG(t *testing.T, fs vfs.FS, err error) {
-	dbgText = fmt.Sprint(err, "\n")
-	for _, d := range []string{crashState, crashState + "/journal", crashOut + "/raw"} {
-		for _, n := range fileNames(t, fs, d) {
-			b := fileBytes(t, fs, path.Join(d, n))
-			dbgText += fmt.Sprintf("%s/%s %d\n", d, n, len(b))
-			if strings.HasPrefix(n, "records") || strings.HasSuffix(n, "jnl") {
-				dbgText += fmt.Sprintf("%q\n", b)
-			}
-		}
-	}
-}
-
-var dbgText string

@@ -3,6 +3,7 @@ package bench
 import (
 	"bytes"
 	"encoding/binary"
+	"math/bits"
 )
 
 // textTable counts keys by open addressing, as a program would that does nothing else. The slot has the hash, so that growing
@@ -29,7 +30,7 @@ func (t *textTable) add(key []byte, n int64) { t.slots[t.find(key)].n += n }
 // find returns the index of the slot of key, which is added if it is new. It is valid until the next find.
 func (t *textTable) find(key []byte) int {
 	first := firstBytes(key)
-	h := (first ^ uint64(len(key))) * hashMultiplier
+	h := mixed(first ^ uint64(len(key)))
 	if len(key) > 8 {
 		h = hashRest(h, key[8:])
 	}
@@ -102,10 +103,16 @@ func firstBytes(key []byte) uint64 {
 	return word
 }
 
+// mixed spreads every bit of v over the result: it folds the 128-bit product, since the low half alone does not see high bits.
+func mixed(v uint64) uint64 {
+	high, low := bits.Mul64(v, hashMultiplier)
+	return high ^ low
+}
+
 // hashRest goes on with a hash over more bytes.
 func hashRest(h uint64, key []byte) uint64 {
 	for {
-		h = (h ^ h>>29 ^ firstBytes(key)) * hashMultiplier
+		h = mixed(h ^ firstBytes(key))
 		if len(key) <= 8 {
 			return h
 		}

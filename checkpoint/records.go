@@ -40,6 +40,11 @@ func findLastRecord(fsys vfs.FS, dir string, numbers []uint64) (found lastRecord
 		}
 		return found, nil
 	}
+	// The first record is in the second file: the first one goes when that is durable, and so on.
+	if len(numbers) > 0 && numbers[0] > 1 {
+		newest := numbers[len(numbers)-1]
+		return found, &CorruptError{Path: filepath.Join(dir, recordsName(newest)), Why: "no record is whole"}
+	}
 	return found, nil
 }
 
@@ -156,14 +161,14 @@ func (l *Log) createRecords(frames []byte) error {
 func (l *Log) appendRecord(payload []byte) error {
 	l.frame = appendFrame(l.frame[:0], frameHeader{kind: recordFrame}, payload)
 	l.frame = append(l.frame, l.frame...)
-	if l.records != nil && l.recordsSize < l.opts.RecordsBytes {
+	if l.records != nil && l.recordsSize > fileHeaderSize && l.recordsSize < l.opts.RecordsBytes {
 		if _, err := l.records.Write(l.frame); err != nil {
 			return err
 		}
 		l.recordsSize += int64(len(l.frame))
 		return l.records.Sync()
 	}
-	// After a start, or when the file is large: a record stands for itself, so the new file needs no other.
+	// After a start, for the first record, or when the file is large: a record stands for itself, so the new file needs no other.
 	old := l.records
 	l.recordsNumber++
 	if err := l.createRecords(l.frame); err != nil {

@@ -239,11 +239,11 @@ func (w *BlockWriter) Write(ctx context.Context, p []byte) error {
 }
 
 // FinishRecord makes the bytes behind the last record end a record: the peer closed the connection, say, and the split goes on
-// with the next.
+// with the next. It sends everything, so that a peer who sees the connection closed knows that all it sent was taken.
 func (w *BlockWriter) FinishRecord(ctx context.Context) error {
 	w.Lock()
 	defer w.Unlock()
-	return w.finishRecord(ctx, false)
+	return w.finishRecord(ctx, true)
 }
 
 // Abort drops the bytes behind the last record end, if any, as one bad row.

@@ -147,7 +147,7 @@ func TestBlockWriter(t *testing.T) {
 		{name: "an abort between records is nothing", format: text, do: `"a\n" cut abort position`, want: `interval 0 bytes 0-2 row 0 line 0: 1 rows 1 lines "a\n"; position 2 rows 1 lines 1`},
 		{
 			name: "a finished record does not go on", format: text, do: `"a" finish "b\n" end`,
-			want: `interval 0 bytes 0-3 row 0 line 0: 2 rows 1 lines "ab\n"`,
+			want: `interval 0 bytes 0-1 row 0 line 0: 1 rows 0 lines "a"; interval 0 bytes 1-3 row 1 line 0: 1 rows 1 lines "b\n"`,
 		},
 		{
 			name: "another file starts at 0 with a header of its own", format: csv, do: `"a\n1" rotate "b\n2\n" end position`,

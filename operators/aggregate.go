@@ -7,10 +7,8 @@ import (
 	"sync/atomic"
 
 	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/tidemill/tidemill/batch"
-	"github.com/tidemill/tidemill/operators/expr"
 )
 
 // aggregate groups rows by keys, and by windows of time where it has one. Its state is divided into shards by key, each shard
@@ -139,17 +137,6 @@ func NewAggregate(name string, spec *AggregateSpec, schema *arrow.Schema, env En
 		a.makeOnlyGroup()
 	}
 	return a, nil
-}
-
-func keyTypes(keys []*expr.Spec) []arrow.DataType {
-	types := make([]arrow.DataType, len(keys))
-	for i, k := range keys {
-		types[i] = k.Type
-		if d, ok := k.Type.(*arrow.DictionaryType); ok {
-			types[i] = d.ValueType
-		}
-	}
-	return types
 }
 
 // makeOnlyGroup makes the group that exists from the start where there are no keys.
@@ -399,31 +386,4 @@ func (a *aggregate) Close() {
 		batch.FreeSlice(a.mem, sh.groups)
 		sh.groups = nil
 	}
-}
-
-// meter counts the bytes that state takes. It is safe for concurrent use.
-type meter struct {
-	memory.Allocator
-	used atomic.Int64
-}
-
-// Allocate counts what it allocates.
-func (m *meter) Allocate(size int) []byte {
-	b := m.Allocator.Allocate(size)
-	m.used.Add(int64(cap(b)))
-	return b
-}
-
-// Reallocate counts the difference.
-func (m *meter) Reallocate(size int, b []byte) []byte {
-	m.used.Add(-int64(cap(b)))
-	b = m.Allocator.Reallocate(size, b)
-	m.used.Add(int64(cap(b)))
-	return b
-}
-
-// Free counts what it frees.
-func (m *meter) Free(b []byte) {
-	m.used.Add(-int64(cap(b)))
-	m.Allocator.Free(b)
 }

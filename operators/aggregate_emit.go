@@ -127,7 +127,7 @@ func (a *aggregate) allIDs(p *pane) []int32 {
 // endGroups emits, without a window, the groups that changed, or all of them.
 func (a *aggregate) endGroups() error {
 	isAll := a.spec.Mode == Complete || a.spec.isKeyless()
-	if !a.dirty.Load() && !(a.spec.isKeyless() && a.spec.Mode == Update) {
+	if !a.dirty.Load() && (!a.spec.isKeyless() || a.spec.Mode != Update) {
 		return nil
 	}
 	for i := range a.shards {

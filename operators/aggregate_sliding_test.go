@@ -50,9 +50,9 @@ func slidingRows(r *rand.Rand, size, slide time.Duration, isMin bool) (in, want 
 	first := int64(optest.Start) / 1e6
 	now, largest := first, int64(0)
 	var text strings.Builder
-	for range 50 {
+	for range 28 {
 		now += int64(r.IntN(3))
-		if r.IntN(25) == 0 {
+		if r.IntN(14) == 0 {
 			now += 30 // longer than the window
 		}
 		at, key, n := now, int64(r.IntN(6))+(now-first)/40, int64(r.IntN(100))

@@ -23,7 +23,7 @@ import (
 type groupTable interface {
 	// lookup sets groups, which has an entry per live row of cols, to the groups of these rows, and makes those that are new.
 	// sel has the live rows, nil for the first len(groups).
-	lookup(cols []arrow.Array, sel []int32, groups []int32)
+	lookup(cols []arrow.Array, sel, groups []int32)
 	// lookupFrom sets groups to the groups that have the keys of ids in src, all different. One that is missing is made if
 	// insert, else it is -1.
 	lookupFrom(src groupTable, ids []int32, insert bool, groups []int32)

@@ -165,7 +165,7 @@ func (t *byteSet) find(p *probes, text []byte, groups []int32) (missing int) {
 			continue
 		}
 		slot := &slots[at]
-		for slot.meta != 0 && (slot.a^a|slot.b^b|slot.meta>>32^n) != 0 {
+		for slot.meta != 0 && (slot.a^a)|(slot.b^b)|(slot.meta>>32^n) != 0 {
 			at++
 			slot = &slots[at&last]
 		}

@@ -15,8 +15,7 @@ import (
 //
 // Keys (7, "ab") and (NULL, "c"): lengths 9+7 and 1+6, so the bytes of row 0 are buf[0:16] and those of row 1 are buf[16:23].
 type compositeTable struct {
-	set  byteSet
-	keys []arrow.DataType
+	set byteSet
 
 	// Scratch of a lookup.
 	buf     []byte

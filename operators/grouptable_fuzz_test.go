@@ -34,6 +34,7 @@ func FuzzGroupsEqualPlainMaps(f *testing.F) {
 		long[i] = byte(i * i >> 7)
 	}
 	f.Add(long, uint8(3), false)
+	f.Add(long, uint8(0), true)
 	in := optest.MustSchema("i BIGINT, s TEXT, n BIGINT")
 	f.Fuzz(func(t *testing.T, data []byte, partials uint8, collide bool) {
 		if collide {
@@ -155,6 +156,9 @@ func appendFuzzRow(f *batch.Frame, row []byte, round int) {
 	case 0:
 		f.Columns[0].AppendNull()
 		f.Columns[1].AppendNull()
+	case 1, 2, 3: // 16 bytes whose first word differs in bits that the second one has
+		f.Columns[0].AppendInt64(k)
+		f.Columns[1].AppendString(fmt.Sprintf("%08d\x7f\x7f\x7f\x7f\x7f\x7f\x7f\x7f", k))
 	default:
 		f.Columns[0].AppendInt64(k << (row[0] % 40))
 		text := "0123456789abcdef0123456789abcdef"[:row[0]%33] + strconv.FormatInt(k, 10)

@@ -10,6 +10,7 @@ import (
 	"github.com/zeebo/xxh3"
 
 	"github.com/tidemill/tidemill/batch"
+	"github.com/tidemill/tidemill/operators/expr"
 )
 
 // The canonical bytes of a key are those of its columns one after the other: a tag, then the value in little-endian. Keys are
@@ -120,4 +121,16 @@ func appendDecodedKey(cols []*batch.Column, key []byte) {
 			key = key[4+n:]
 		}
 	}
+}
+
+// keyTypes returns the types of keys, of dictionaries that of their entries.
+func keyTypes(keys []*expr.Spec) []arrow.DataType {
+	types := make([]arrow.DataType, len(keys))
+	for i, k := range keys {
+		types[i] = k.Type
+		if d, ok := k.Type.(*arrow.DictionaryType); ok {
+			types[i] = d.ValueType
+		}
+	}
+	return types
 }

@@ -170,7 +170,7 @@ func TestResultType(t *testing.T) {
 		{name: "max", arg: batch.TextList, want: "function max takes a value that has an order, got (ARRAY<TEXT>)"},
 	} {
 		got, err := operators.ResultType(tt.name, tt.arg)
-		text := ""
+		var text string
 		if err != nil {
 			text = err.Error()
 		} else {

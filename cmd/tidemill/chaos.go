@@ -62,7 +62,7 @@ func (c *chaosCommand) Run(ctx context.Context, s streams) (err error) {
 		if dir, err = os.MkdirTemp("", "tidemill-chaos"); err != nil {
 			return err
 		}
-		defer os.RemoveAll(dir)
+		defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	} else if err := emptyDir(dir); err != nil {
 		return err
 	}

@@ -101,7 +101,7 @@ func convert(e *Spec, t arrow.DataType) *Spec {
 
 // commonType returns the type that all args become, arrow.Null if all are NULL, nil if there is none.
 func commonType(args []*Spec) arrow.DataType {
-	var common arrow.DataType = arrow.Null
+	common := arrow.Null
 	for _, a := range args {
 		t := a.Type
 		switch {
@@ -152,7 +152,9 @@ func unifyCompared(name string, args []*Spec) ([]*Spec, error) {
 	got := args
 	args, t, err := unify(name, args)
 	if err != nil {
-		err.(*TypeError).Why = "operands can't be compared"
+		if wrong, ok := errors.AsType[*TypeError](err); ok {
+			wrong.Why = "operands can't be compared"
+		}
 		return nil, err
 	}
 	if !isScalar(t.ID()) && t.ID() != arrow.NULL {

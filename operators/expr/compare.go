@@ -167,9 +167,13 @@ func pickLess(dst, rows []int32, a, b *operand, negated bool) []int32 {
 }
 
 // isEqual is equality with NaN = NaN.
+//
+//nolint:gocritic // NaN is what differs from itself
 func isEqual[T int64 | float64](a, b T) bool { return a == b || a != a && b != b }
 
 // isLess is the order with NaN last.
+//
+//nolint:gocritic // NaN is what differs from itself
 func isLess[T int64 | float64](a, b T) bool { return a < b || b != b && a == a }
 
 func pickEqualValues[T int64 | float64](dst, rows []int32, a, b []T, isConstant, negated bool) int {

@@ -80,18 +80,28 @@ func TestChoice(t *testing.T) {
 
 func TestArithmetic(t *testing.T) {
 	runCases(t, []exprCase{
-		{"addition overflows", "a BIGINT, b BIGINT", "(+ a b)", "1 2\n9223372036854775807 1\n-9223372036854775808 -1\nnull 1",
-			"3\nbad: +: BIGINT overflow: 9223372036854775807 + 1\nbad: +: BIGINT overflow: -9223372036854775808 + -1\nnull"},
-		{"subtraction overflows", "a BIGINT, b BIGINT", "(- a b)", "1 2\n-9223372036854775808 1\n0 -9223372036854775808",
-			"-1\nbad: -: BIGINT overflow: -9223372036854775808 - 1\nbad: -: BIGINT overflow: 0 - -9223372036854775808"},
-		{"multiplication overflows", "a BIGINT, b BIGINT", "(* a b)", "-3 2\n4294967296 4294967296\n-9223372036854775808 -1\n-9223372036854775808 1\n3037000500 3037000500",
-			"-6\nbad: *: BIGINT overflow: 4294967296 * 4294967296\nbad: *: BIGINT overflow: -9223372036854775808 * -1\n-9223372036854775808\nbad: *: BIGINT overflow: 3037000500 * 3037000500"},
+		{
+			"addition overflows", "a BIGINT, b BIGINT", "(+ a b)", "1 2\n9223372036854775807 1\n-9223372036854775808 -1\nnull 1",
+			"3\nbad: +: BIGINT overflow: 9223372036854775807 + 1\nbad: +: BIGINT overflow: -9223372036854775808 + -1\nnull",
+		},
+		{
+			"subtraction overflows", "a BIGINT, b BIGINT", "(- a b)", "1 2\n-9223372036854775808 1\n0 -9223372036854775808",
+			"-1\nbad: -: BIGINT overflow: -9223372036854775808 - 1\nbad: -: BIGINT overflow: 0 - -9223372036854775808",
+		},
+		{
+			"multiplication overflows", "a BIGINT, b BIGINT", "(* a b)", "-3 2\n4294967296 4294967296\n-9223372036854775808 -1\n-9223372036854775808 1\n3037000500 3037000500",
+			"-6\nbad: *: BIGINT overflow: 4294967296 * 4294967296\nbad: *: BIGINT overflow: -9223372036854775808 * -1\n-9223372036854775808\nbad: *: BIGINT overflow: 3037000500 * 3037000500",
+		},
 		{"division gives DOUBLE", "a BIGINT, b BIGINT", "(/ a b)", "1 2\n1 0\nnull 0", "0.5\nbad: /: division by zero: 1 / 0\nnull"},
 		{"division of DOUBLE by zero is bad too", "a DOUBLE", "(/ a 0.0)", "1\nNaN\nnull", "bad: /: division by zero: 1 / 0\nbad: /: division by zero: NaN / 0\nnull"},
-		{"div truncates", "a BIGINT, b BIGINT", "(div a b)", "7 2\n-7 2\n1 0\n-9223372036854775808 -1",
-			"3\n-3\nbad: div: division by zero: 1 div 0\nbad: div: BIGINT overflow: -9223372036854775808 div -1"},
-		{"modulo has the sign of the dividend", "a BIGINT, b BIGINT", "(% a b)", "7 3\n-7 3\n7 -3\n-9223372036854775808 -1\n5 0",
-			"1\n-1\n1\n0\nbad: %: division by zero: 5 % 0"},
+		{
+			"div truncates", "a BIGINT, b BIGINT", "(div a b)", "7 2\n-7 2\n1 0\n-9223372036854775808 -1",
+			"3\n-3\nbad: div: division by zero: 1 div 0\nbad: div: BIGINT overflow: -9223372036854775808 div -1",
+		},
+		{
+			"modulo has the sign of the dividend", "a BIGINT, b BIGINT", "(% a b)", "7 3\n-7 3\n7 -3\n-9223372036854775808 -1\n5 0",
+			"1\n-1\n1\n0\nbad: %: division by zero: 5 % 0",
+		},
 		{"modulo of DOUBLE", "a DOUBLE, b DOUBLE", "(% a b)", "7.5 2\n-7.5 2\n1 0", "1.5\n-1.5\nbad: %: division by zero: 1 % 0"},
 		{"minus", "a BIGINT", "(negative a)", "1\n-9223372036854775808\nnull", "-1\nbad: -: BIGINT overflow: -(-9223372036854775808)\nnull"},
 		{"minus of DOUBLE", "a DOUBLE", "(- a)", "1\n0\nnull", "-1.0\n-0.0\nnull"},

@@ -24,7 +24,7 @@ type textEvaluator struct {
 	x    expr.Expr
 }
 
-func newTextEvaluator(spec string, columns string) *textEvaluator {
+func newTextEvaluator(spec, columns string) *textEvaluator {
 	e := &textEvaluator{pool: batch.NewPool(0)}
 	e.f = batch.NewFrame(e.pool, mustSchema(columns))
 	var err error
@@ -96,8 +96,10 @@ func FuzzCastTextToTimestamp(f *testing.F) {
 		f.Add(s)
 	}
 	e := newTextEvaluator("(cast TIMESTAMP s)", "s TEXT")
-	forms := []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02 15:04:05.999999999", "2006-01-02T15:04:05.999999999",
-		"2006-01-02", "2006-01-02 15:04", "2006-01-02T15:04", "2006-01-02 15:04Z07:00", "2006-01-02T15:04Z07:00"}
+	forms := []string{
+		time.RFC3339Nano, "2006-01-02 15:04:05.999999999Z07:00", "2006-01-02 15:04:05.999999999", "2006-01-02T15:04:05.999999999",
+		"2006-01-02", "2006-01-02 15:04", "2006-01-02T15:04", "2006-01-02 15:04Z07:00", "2006-01-02T15:04Z07:00",
+	}
 	f.Fuzz(func(t *testing.T, text string) {
 		arr, ok := e.eval(t, text)
 		s := strings.NewReplacer("t", "T", "z", "Z").Replace(trimmed(text))

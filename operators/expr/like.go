@@ -188,8 +188,8 @@ func (q *piece) matchEnd(s []byte) bool {
 	if !q.wildcard {
 		return bytes.HasSuffix(s, q.text)
 	}
-	for k := len(q.text) - 1; k >= 0; k-- {
-		switch c := q.text[k]; {
+	for _, v := range slices.Backward(q.text) {
+		switch c := v; {
 		case len(s) == 0:
 			return false
 		case c == anyCharacter:

@@ -62,6 +62,7 @@ func (e *env) build(s *Spec) (Expr, error) {
 		return &column{s}, nil
 	case LiteralKind:
 		return newLiteral(e, s), nil
+	case CallKind:
 	}
 	f := functions[s.Func]
 	if f == nil {

@@ -28,6 +28,7 @@ func oracle(s *expr.Spec, row []any) (v any, isBad bool) {
 		return row[s.Column], false
 	case expr.LiteralKind:
 		return s.Value, false
+	case expr.CallKind:
 	}
 	arg := func(k int) any {
 		v, bad := oracle(s.Args[k], row)

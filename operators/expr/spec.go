@@ -83,7 +83,7 @@ func isCastable(from, to arrow.Type) bool {
 		return isScalar(from) && isScalar(to)
 	}
 	isTime, isBool := from == arrow.TIMESTAMP || to == arrow.TIMESTAMP, from == arrow.BOOL || to == arrow.BOOL
-	return isScalar(from) && isScalar(to) && !(isTime && isBool)
+	return isScalar(from) && isScalar(to) && (!isTime || !isBool)
 }
 
 // isScalar says whether values of a type compare, cast and are constants.
@@ -124,6 +124,7 @@ func Equal(a, b *Spec) bool {
 			return math.Float64bits(x) == math.Float64bits(y) || x != x && y != y
 		}
 		return a.Value == b.Value
+	case CallKind:
 	}
 	return a.Func == b.Func && slices.EqualFunc(a.Args, b.Args, Equal)
 }

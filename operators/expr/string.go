@@ -39,6 +39,7 @@ func (s *Spec) appendSQL(dst []byte, outer int) []byte {
 		return appendName(dst, s.Name)
 	case LiteralKind:
 		return appendLiteral(dst, s)
+	case CallKind:
 	}
 	switch s.Func {
 	case "case":

@@ -18,9 +18,11 @@ func TestText(t *testing.T) {
 		{"substring to the end", "s TEXT", "(substr s 3)", "abcd\nä€ü\na", "cd\n\"ü\"\n\"\""},
 		{"substring from the end", "s TEXT", "(substring s -2 1)", "abcd\nä€ü\na", "c\n\"€\"\n\"\""},
 		{"substring that begins before the text", "s TEXT", "(substring s -5 3)", "abc\nabcdef", "a\nbcd"},
-		{"substring at any position", "s TEXT, p BIGINT, n BIGINT", "(substring s p n)",
+		{
+			"substring at any position", "s TEXT, p BIGINT, n BIGINT", "(substring s p n)",
 			"abc 0 2\nabc 1 -1\nabc 9223372036854775807 9223372036854775807\nabc -9223372036854775808 9223372036854775807\nabc 2 9223372036854775807\nabc null 1\nabc 1 null",
-			"ab\n\"\"\n\"\"\nab\nbc\nnull\nnull"},
+			"ab\n\"\"\n\"\"\nab\nbc\nnull\nnull",
+		},
 		{"concat is NULL where one is", "s TEXT, u TEXT", `(concat s "-" u)`, "a b\nä null\n\"\" \"\"", "a-b\nnull\n-"},
 		{"concat takes other types", "a BIGINT, b DOUBLE", `(|| a b)`, "1 2\nnull 1", "12.0\nnull"},
 		{"contains", "s TEXT, u TEXT", "(contains s u)", "abc b\nabc x\na \"\"\nnull a\na null", "true\nfalse\ntrue\nnull\nnull"},
@@ -42,8 +44,10 @@ func TestText(t *testing.T) {
 		{"split skips a place without width at the start", "s TEXT", `(split s "x*")`, "abc", `["a","b","c",""]`},
 		{"split with a limit", "s TEXT", `(split s "," 2)`, "\"a,b,c\"\na", "[\"a\",\"b,c\"]\n[\"a\"]"},
 		{"split at a regular expression with a limit", "s TEXT", `(split s "(,)" 2)`, "\"a,b,c\"\na", "[\"a\",\"b,c\"]\n[\"a\"]"},
-		{"split with a pattern from a column", "s TEXT, u TEXT", `(split s u)`, "a1b \"[0-9]\"\na2b \"[0-9]\"\naxb x\na (\na null",
-			"[\"a\",\"b\"]\n[\"a\",\"b\"]\n[\"a\",\"b\"]\nbad: split: pattern error parsing regexp: missing closing ): `(`\nnull"},
+		{
+			"split with a pattern from a column", "s TEXT, u TEXT", `(split s u)`, "a1b \"[0-9]\"\na2b \"[0-9]\"\naxb x\na (\na null",
+			"[\"a\",\"b\"]\n[\"a\",\"b\"]\n[\"a\",\"b\"]\nbad: split: pattern error parsing regexp: missing closing ): `(`\nnull",
+		},
 		{"size of a list", "s TEXT", `(size (split s ","))`, "\"a,b\"\n\"\"\nnull", "2\n1\nnull"},
 	})
 }
@@ -73,18 +77,26 @@ func TestLike(t *testing.T) {
 
 func TestCast(t *testing.T) {
 	runCases(t, []exprCase{
-		{"text to BIGINT", "s TEXT", "(cast BIGINT s)", "\" 12 \"\n-9223372036854775808\n9223372036854775808\n+5\n\"12,5\"\n1.0\n\"\"\n-\nnull\n\"00000000000000000000000000000000000000007\"",
-			"12\n-9223372036854775808\nbad: cast: \"9223372036854775808\" is no BIGINT\n5\nbad: cast: \"12,5\" is no BIGINT\nbad: cast: \"1.0\" is no BIGINT\nbad: cast: \"\" is no BIGINT\nbad: cast: \"-\" is no BIGINT\nnull\n7"},
-		{"text to DOUBLE", "s TEXT", "(cast DOUBLE s)", "1.5\n\" -1e3\\t\"\nInfinity\n-inf\nNaN\n-nan\n0x10\n1_0\n1e999\nnull\n.",
-			"1.5\n-1000.0\nInfinity\n-Infinity\nNaN\nbad: cast: \"-nan\" is no DOUBLE\nbad: cast: \"0x10\" is no DOUBLE\nbad: cast: \"1_0\" is no DOUBLE\nInfinity\nnull\nbad: cast: \".\" is no DOUBLE"},
+		{
+			"text to BIGINT", "s TEXT", "(cast BIGINT s)", "\" 12 \"\n-9223372036854775808\n9223372036854775808\n+5\n\"12,5\"\n1.0\n\"\"\n-\nnull\n\"00000000000000000000000000000000000000007\"",
+			"12\n-9223372036854775808\nbad: cast: \"9223372036854775808\" is no BIGINT\n5\nbad: cast: \"12,5\" is no BIGINT\nbad: cast: \"1.0\" is no BIGINT\nbad: cast: \"\" is no BIGINT\nbad: cast: \"-\" is no BIGINT\nnull\n7",
+		},
+		{
+			"text to DOUBLE", "s TEXT", "(cast DOUBLE s)", "1.5\n\" -1e3\\t\"\nInfinity\n-inf\nNaN\n-nan\n0x10\n1_0\n1e999\nnull\n.",
+			"1.5\n-1000.0\nInfinity\n-Infinity\nNaN\nbad: cast: \"-nan\" is no DOUBLE\nbad: cast: \"0x10\" is no DOUBLE\nbad: cast: \"1_0\" is no DOUBLE\nInfinity\nnull\nbad: cast: \".\" is no DOUBLE",
+		},
 		{"text to BOOLEAN", "s TEXT", "(cast BOOLEAN s)", "\"true \"\nY\n0\nNo\nja\nnull", "true\ntrue\nfalse\nfalse\nbad: cast: \"ja\" is no BOOLEAN\nnull"},
-		{"text to TIMESTAMP", "s TEXT", "(cast TIMESTAMP s)",
+		{
+			"text to TIMESTAMP", "s TEXT", "(cast TIMESTAMP s)",
 			"2026-01-31\n\"2026-01-31 12:30:00\"\n2026-01-31T12:30:00.123456789Z\n\"2026-01-31 12:30:00.5+02:00\"\n\"2026-01-31 12:30\"\n2026-02-29\n2024-02-29\n\"2026-01-31 24:00:00\"\nsoon\n1969-12-31T23:59:59.999999-00:30\nnull",
-			"2026-01-31T00:00:00Z\n2026-01-31T12:30:00Z\n2026-01-31T12:30:00.123456Z\n2026-01-31T10:30:00.5Z\n2026-01-31T12:30:00Z\nbad: cast: \"2026-02-29\" is no TIMESTAMP\n2024-02-29T00:00:00Z\nbad: cast: \"2026-01-31 24:00:00\" is no TIMESTAMP\nbad: cast: \"soon\" is no TIMESTAMP\n1970-01-01T00:29:59.999999Z\nnull"},
+			"2026-01-31T00:00:00Z\n2026-01-31T12:30:00Z\n2026-01-31T12:30:00.123456Z\n2026-01-31T10:30:00.5Z\n2026-01-31T12:30:00Z\nbad: cast: \"2026-02-29\" is no TIMESTAMP\n2024-02-29T00:00:00Z\nbad: cast: \"2026-01-31 24:00:00\" is no TIMESTAMP\nbad: cast: \"soon\" is no TIMESTAMP\n1970-01-01T00:29:59.999999Z\nnull",
+		},
 		{"try_cast gives NULL", "s TEXT", "(try_cast BIGINT s)", "1\nx\nnull", "1\nnull\nnull"},
 		{"try_cast of a number out of range", "a DOUBLE", "(try_cast BIGINT a)", "1.9\n1e30", "1\nnull"},
-		{"DOUBLE to BIGINT cuts decimals off", "a DOUBLE", "(cast BIGINT a)", "1.9\n-1.9\nNaN\n9223372036854775808\n-9223372036854775808\nnull",
-			"1\n-1\nbad: cast: NaN is no BIGINT\nbad: cast: 9223372036854776000.0 is no BIGINT\n-9223372036854775808\nnull"},
+		{
+			"DOUBLE to BIGINT cuts decimals off", "a DOUBLE", "(cast BIGINT a)", "1.9\n-1.9\nNaN\n9223372036854775808\n-9223372036854775808\nnull",
+			"1\n-1\nbad: cast: NaN is no BIGINT\nbad: cast: 9223372036854776000.0 is no BIGINT\n-9223372036854775808\nnull",
+		},
 		{"BIGINT to DOUBLE", "a BIGINT", "(cast DOUBLE a)", "1\nnull", "1.0\nnull"},
 		{"numbers to BOOLEAN", "a BIGINT, b DOUBLE", "(and (cast BOOLEAN a) (cast BOOLEAN b))", "1 0.5\n0 1\n1 0\nnull 1", "true\nfalse\nfalse\nnull"},
 		{"BOOLEAN to BIGINT", "a BOOLEAN", "(cast BIGINT a)", "true\nfalse\nnull", "1\n0\nnull"},
@@ -97,8 +109,10 @@ func TestCast(t *testing.T) {
 		{"TIMESTAMP to DOUBLE is seconds", "at TIMESTAMP", "(cast DOUBLE at)", "1970-01-01T00:00:01.5Z\nnull", "1.5\nnull"},
 		{"BIGINT to TIMESTAMP is seconds", "a BIGINT", "(cast TIMESTAMP a)", "1\nnull\n9223372036854775807", "1970-01-01T00:00:01Z\nnull\nbad: cast: 9223372036854775807 s is no TIMESTAMP"},
 		{"DOUBLE to TIMESTAMP is seconds", "a DOUBLE", "(cast TIMESTAMP a)", "1.5\nNaN", "1970-01-01T00:00:01.5Z\nbad: cast: NaN s is no TIMESTAMP"},
-		{"long text is cut off in messages", "s TEXT", "(cast BIGINT s)", "ä" + strings.Repeat("a", 97) + "äää",
-			"bad: cast: \"ä" + strings.Repeat("a", 97) + "\"… is no BIGINT"},
+		{
+			"long text is cut off in messages", "s TEXT", "(cast BIGINT s)", "ä" + strings.Repeat("a", 97) + "äää",
+			"bad: cast: \"ä" + strings.Repeat("a", 97) + "\"… is no BIGINT",
+		},
 	})
 }
 

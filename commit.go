@@ -71,7 +71,9 @@ func (e *engine) handOver(ctx context.Context, iv batch.Interval, isLast bool) e
 	now := e.cfg.Clock.Now()
 	e.stall = 0
 	e.commits.hold.tryAgain()
-	isDue := isLast || e.commits.hold.takeUrgent() || now.Sub(e.lastCommit) >= e.cfg.CommitEvery || now.Before(e.lastCommit)
+	// Half an interval of slack: ticks come a little late or early, and must not miss every second commit for that.
+	since := now.Sub(e.lastCommit) + e.cfg.Interval/2
+	isDue := isLast || e.commits.hold.takeUrgent() || since >= e.cfg.CommitEvery || now.Before(e.lastCommit)
 	if isDue && (e.isDirty || isLast) {
 		work, err := e.snapshot(ctx, iv)
 		if err != nil {

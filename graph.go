@@ -1,7 +1,6 @@
 package tidemill
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -60,25 +59,6 @@ type chain struct {
 	emits    []batch.Emit         // by node ID: passes what the node emits to its consumers
 	partials []operators.Partial  // by node ID of Keyed nodes that are fed by chains
 	gathers  map[edge]*gather     // edges from a chain into the tail that need order
-}
-
-// gather keeps the rows of an interval that reach the tail from one worker, until they can be put in order.
-type gather struct {
-	frame  *batch.Frame
-	pieces []piece
-}
-
-// located is a piece with the gather that it is in.
-type located struct {
-	piece
-	gather *gather
-}
-
-// piece is a run of rows of a gather's frame that came in one batch.
-type piece struct {
-	split    int32
-	block    uint64
-	from, to int
 }
 
 // newGraph builds the operators of a plan for a number of workers. onBad is told of rows that an operator can't compute.
@@ -225,18 +205,6 @@ func (c *chain) emitOf(ctx context.Context, n *nodeRun) batch.Emit {
 	}
 }
 
-func (ga *gather) add(b batch.Batch) error {
-	from := ga.frame.Len()
-	ga.frame.AppendBatch(b)
-	ga.pieces = append(ga.pieces, piece{b.Origin.Split, b.Origin.Block, from, ga.frame.Len()})
-	return nil
-}
-
-func (ga *gather) reset() {
-	ga.frame.Reset(0)
-	ga.pieces = ga.pieces[:0]
-}
-
 // beginChains begins an interval for the workers' operators. The interval's end is not known for sure yet.
 func (g *graph) beginChains(iv batch.Interval) error {
 	for _, n := range g.nodes {
@@ -373,48 +341,6 @@ func (g *graph) absorbParallel(ctx context.Context, keyed operators.Keyed, id in
 		}
 	}
 	return nil
-}
-
-// feedGathered passes rows that workers gathered for a node to it, in order of (split, row).
-func (g *graph) feedGathered(ctx context.Context, n *nodeRun) error {
-	for input := range n.Inputs {
-		e := edge{n, input}
-		g.located = g.located[:0]
-		for _, c := range g.chains {
-			if ga := c.gathers[e]; ga != nil {
-				for _, p := range ga.pieces {
-					g.located = append(g.located, located{p, ga})
-				}
-			}
-		}
-		if len(g.located) == 0 {
-			continue
-		}
-		slices.SortStableFunc(g.located, func(a, b located) int {
-			return cmp.Or(cmp.Compare(a.split, b.split), cmp.Compare(a.block, b.block))
-		})
-		for _, l := range g.located {
-			b := batch.Batch{Rows: l.gather.frame.Rows(), Sel: g.rowNumbers(l.to)[l.from:]}
-			b.Origin = batch.Origin{Split: l.split, Block: l.block, Watermark: batch.MinTime}
-			if err := g.feed(ctx, e, b); err != nil {
-				return err
-			}
-		}
-		for _, c := range g.chains {
-			if ga := c.gathers[e]; ga != nil {
-				ga.reset()
-			}
-		}
-	}
-	return nil
-}
-
-// rowNumbers returns 0 to n-1.
-func (g *graph) rowNumbers(n int) []int32 {
-	for len(g.numbers) < n {
-		g.numbers = append(g.numbers, int32(len(g.numbers)))
-	}
-	return g.numbers[:n]
 }
 
 func (g *graph) feed(ctx context.Context, e edge, b batch.Batch) error {

@@ -1,0 +1,149 @@
+package tidemill_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"path"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/internal/vfs"
+)
+
+// matrixJob is a job whose rows must not depend on how it is run. In script DIR is the directory of the input, two files of
+// disordered events (at, user, n), OUT that of the output, and CUT the option that ends intervals.
+type matrixJob struct {
+	name   string
+	script string
+	sinks  []string
+	// minRows is how many rows each sink has at least, so that there is something to compare.
+	minRows int
+}
+
+const eventSource = `
+CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INTERVAL '1 second')
+  FROM 'file:DIR/' FORMAT CSV WITH (CUT);`
+
+// matrixJobs has a job for each kind of operator with state, and for combinations that have been wrong once.
+var matrixJobs = []matrixJob{
+	{name: "sliding windows", sinks: []string{"w"}, minRows: 40, script: eventSource + `
+CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS
+  SELECT window.start, user, count(*) AS c, sum(n) AS s, min(n) AS lo, max(n) AS hi, avg(n) AS mean
+  FROM e GROUP BY window(at, '4 seconds', '1 second'), user`},
+	{name: "windows of windows", sinks: []string{"w"}, minRows: 4, script: eventSource + `
+CREATE VIEW small AS SELECT window.end AS at, user, count(*) AS c FROM e GROUP BY window(at, '1 second'), user;
+CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS
+  SELECT window.end, count(*) AS users, sum(c) AS events FROM small GROUP BY window(at, '5 seconds')`},
+}
+
+// TestRowsOfEveryJobAreTheSameHoweverItIsRun runs each job as one big batch, as many intervals, with 1, 2 and 5 workers, and
+// stopped and gone on with half way.
+func TestRowsOfEveryJobAreTheSameHoweverItIsRun(t *testing.T) {
+	dir := t.TempDir()
+	writeEvents(t, dir, disordered(11, 1000))
+	for _, job := range matrixJobs {
+		t.Run(job.name, func(t *testing.T) {
+			m := &matrix{t: t, job: job, dir: dir}
+			m.want = m.rows(m.run(vfs.NewMem(), matrixRun{workers: 1, block: 1 << 20}))
+			for sink, rows := range m.want {
+				if n := strings.Count(rows, "\n"); n < job.minRows {
+					t.Fatalf("sink %s has %d rows, which are too few to compare", sink, n)
+				}
+			}
+			for i, rows := range []int{50, 111, 400, 1500} {
+				for _, workers := range []int{1, 2, 5} {
+					r := matrixRun{workers: workers, block: []int{2 << 10, 256 << 10}[i%2], rows: rows}
+					m.check(m.run(vfs.NewMem(), r), r.String())
+
+					r.stopAfter = uint64(1 + 500/rows)
+					fs := vfs.NewMem()
+					m.run(fs, r)
+					next := matrixRun{workers: 1 + workers%3, block: 8 << 10, rows: 2000 / rows * 10, goesOn: true}
+					m.check(m.run(fs, next), fmt.Sprintf("%v, then %v", r, next))
+				}
+			}
+		})
+	}
+}
+
+type matrix struct {
+	t    *testing.T
+	job  matrixJob
+	dir  string
+	want map[string]string
+}
+
+// matrixRun is one way to run a job.
+type matrixRun struct {
+	workers, block, rows int    // rows per interval, 0: all in one
+	stopAfter            uint64 // interval after which the job is stopped, 0: never
+	goesOn               bool   // where another run has been stopped
+}
+
+func (r matrixRun) String() string {
+	return fmt.Sprintf("workers=%d block=%d rows=%d stopped after interval %d", r.workers, r.block, r.rows, r.stopAfter)
+}
+
+func (m *matrix) run(fs vfs.FS, r matrixRun) vfs.FS {
+	m.t.Helper()
+	var job *tidemill.Context
+	cfg := tidemill.Config{
+		FS: fs, Checkpoint: crashState, CommitEvery: 1, Workers: r.workers, BlockBytes: r.block,
+		Clock:  &creepingClock{now: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)},
+		Stdout: io.Discard, Log: slog.New(slog.DiscardHandler),
+		OnStatus: func(s tidemill.Status) {
+			if s.Interval.ID == r.stopAfter {
+				job.Stop()
+			}
+		},
+	}
+	cut := 1 << 30
+	if r.rows > 0 {
+		cut = r.rows
+	}
+	job, err := tidemill.New(cfg)
+	must(m.t, err)
+	script := strings.NewReplacer("DIR", m.dir, "OUT", crashOut, "CUT", fmt.Sprintf("max_rows_per_interval = %d", cut)).Replace(m.job.script)
+	must(m.t, job.SQL(script))
+	ctx, cancel := context.WithTimeout(m.t.Context(), time.Minute)
+	defer cancel()
+	must(m.t, job.Start(ctx))
+	must(m.t, job.Wait())
+	if held := job.MemoryHeld(); held != 0 {
+		m.t.Errorf("%v: %d bytes are still held after the job", r, held)
+	}
+	switch {
+	case r.goesOn: // rows of the run before are retired in this one
+	case r.stopAfter == 0:
+		checkLedger(m.t, job.Status())
+	case job.Status().Interval.ID < r.stopAfter:
+		m.t.Errorf("%v: the job ended before it was stopped", r)
+	}
+	return fs
+}
+
+// rows returns the lines of each sink, sorted.
+func (m *matrix) rows(fs vfs.FS) map[string]string {
+	m.t.Helper()
+	all := make(map[string]string)
+	for _, sink := range m.job.sinks {
+		lines := sinkLines(m.t, fs, path.Join(crashOut, sink))
+		slices.Sort(lines)
+		all[sink] = strings.Join(lines, "\n") + "\n"
+	}
+	return all
+}
+
+func (m *matrix) check(fs vfs.FS, how string) {
+	m.t.Helper()
+	if diff := cmp.Diff(m.want, m.rows(fs)); diff != "" {
+		m.t.Fatalf("%s: rows (-want +got):\n%s", how, diff)
+	}
+}

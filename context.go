@@ -44,6 +44,7 @@ type Context struct {
 	// The description.
 	script  []string
 	views   int                    // made by DStream
+	steps   map[string]*sql.Step   // made by Step, by name
 	own     map[string]egress.Sink // by URI
 	isCheck bool                   // nothing may be opened
 
@@ -117,7 +118,7 @@ func (c *Context) bindScript() error {
 	if err != nil {
 		return err
 	}
-	opts := sql.BindOptions{}
+	opts := sql.BindOptions{Steps: c.steps}
 	if c.cfg.Mode != "" {
 		mode, err := parseMode(c.cfg.Mode)
 		if err != nil {
@@ -429,7 +430,7 @@ func (e *engine) open(ctx context.Context, sources []sourceSpec) (err error) {
 func (e *engine) openCheckpoint(ctx context.Context) error {
 	start := e.tickAfter(e.now()) - e.interval()
 	e.record = checkpoint.Record{Job: newJobID(), ZeroTime: int64(start), Tokens: make(map[string][]byte)}
-	e.running = batch.Interval{ID: 1, Start: start, End: start + e.interval()}
+	e.running = batch.Interval{ID: 1, Start: start, End: start + e.interval(), Zero: start}
 	e.lastCommit = e.cfg.Clock.Now()
 	if e.cfg.Checkpoint == "" {
 		return nil
@@ -449,7 +450,7 @@ func (e *engine) openCheckpoint(ctx context.Context) error {
 		return log.Decide(ctx, e.record)
 	}
 	e.record = *last
-	e.running.ID = last.Last.ID + 1
+	e.running.ID, e.running.Zero = last.Last.ID+1, batch.Time(last.ZeroTime)
 	e.running.Start = max(batch.Time(last.Last.End), 0)
 	e.running.End = max(e.running.Start+1, start+e.interval())
 	e.commits.done.Store(last.Commit)

@@ -102,8 +102,8 @@ func (e *engine) hasEnded() bool {
 // endInterval ends the running interval at end: blocks so far belong to it. If isLast, everything is committed and no interval
 // follows.
 func (e *engine) endInterval(ctx context.Context, end batch.Time, isLast bool) error {
-	iv := batch.Interval{ID: e.running.ID, Start: e.running.Start, End: end}
-	next := batch.Interval{ID: iv.ID + 1, Start: end, End: end + e.interval()}
+	iv := batch.Interval{ID: e.running.ID, Start: e.running.Start, End: end, Zero: e.running.Zero}
+	next := batch.Interval{ID: iv.ID + 1, Start: end, End: end + e.interval(), Zero: iv.Zero}
 	if err := e.cut(ctx, next); err != nil {
 		return err
 	}

@@ -56,6 +56,8 @@ func (t Time) String() string {
 type Interval struct {
 	ID         uint64
 	Start, End Time
+	// Zero is the start of the job's first interval, also after restarts: windows over intervals are aligned to it.
+	Zero Time
 }
 
 // Origin says where the rows of a Batch come from. Together with a row's index it orders all rows of a split.

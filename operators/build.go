@@ -24,6 +24,10 @@ func Build(n *Node, env Env) (Operator, error) {
 		return NewAggregate(n.Name, s, n.Schema, env)
 	case *SortSpec:
 		return NewSort(s, n.Schema, env)
+	case *FuncSpec:
+		return NewFunc(s, n.Schema, env)
+	case *CustomSpec:
+		return newCustom(n, s, env)
 	}
 	return nil, fmt.Errorf("build node %d: %T is no operator", n.ID, n.Spec)
 }
@@ -37,6 +41,8 @@ var (
 	_ Spec = (*AggregateSpec)(nil)
 	_ Spec = (*SortSpec)(nil)
 	_ Spec = (*OutputSpec)(nil)
+	_ Spec = (*FuncSpec)(nil)
+	_ Spec = (*CustomSpec)(nil)
 )
 
 // exprsOf returns the expressions of a spec, over the columns of its input.

@@ -48,10 +48,8 @@ func (e *explainer) node(n *Node, depth int) {
 	}
 	e.shown[n.ID] = true
 	fmt.Fprintf(&e.text, " -> (%s)\n", schemaText(n.Schema))
-	if spec, ok := n.Spec.(*AggregateSpec); ok {
-		for _, t := range aggregateTables(n.Name, spec) {
-			fmt.Fprintf(&e.text, "%s  state %s (%s) key (%s)\n", indent, t.Name, schemaText(t.Schema), keyText(&t))
-		}
+	for _, t := range StateTables(n) {
+		fmt.Fprintf(&e.text, "%s  state %s (%s) key (%s)\n", indent, t.Name, schemaText(t.Schema), keyText(&t))
 	}
 	for _, in := range n.Inputs {
 		e.node(e.plan.Nodes[in], depth+1)

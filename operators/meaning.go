@@ -3,6 +3,7 @@ package operators
 import (
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tidemill/tidemill/batch"
@@ -68,6 +69,9 @@ func (m *meaning) encode() string {
 	}
 	return string(text)
 }
+
+// isAggregateMeaning tells the meaning of an aggregate from the sentence of a CustomSpec.
+func isAggregateMeaning(text string) bool { return strings.HasPrefix(text, "{") }
 
 func decodeMeaning(text string) (*meaning, error) {
 	m := &meaning{}

@@ -43,8 +43,13 @@ type StateChange struct {
 
 // StateTables returns the tables that the operator of n will keep, nil if it keeps none.
 func StateTables(n *Node) []StateTable {
-	if s, ok := n.Spec.(*AggregateSpec); ok {
+	switch s := n.Spec.(type) {
+	case *AggregateSpec:
 		return aggregateTables(n.Name, s)
+	case *CustomSpec:
+		if s.Tables != nil {
+			return s.Tables(n.Name)
+		}
 	}
 	return nil
 }
@@ -67,6 +72,9 @@ func CompareState(have, want *StateTable) *StateChange {
 		return c
 	case have.Meaning == "":
 		c.compareColumns()
+		return c
+	case !isAggregateMeaning(have.Meaning) || !isAggregateMeaning(want.Meaning):
+		c.refuse("it is the state of %s, this job has %s here", have.Meaning, want.Meaning)
 		return c
 	}
 	was, err := decodeMeaning(have.Meaning)

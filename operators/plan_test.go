@@ -132,7 +132,7 @@ func TestValidate(t *testing.T) {
 			},
 			want: `nodes 4 and 6 both keep their state under the name "hot.aggregate"`,
 		},
-		{name: "no name for the state", change: func(p *operators.Plan) { p.Nodes[4].Name = "" }, want: "an aggregate needs a name"},
+		{name: "no name for the state", change: func(p *operators.Plan) { p.Nodes[4].Name = "" }, want: "an operator with state needs a name"},
 		{
 			name: "unknown aggregate",
 			change: func(p *operators.Plan) {

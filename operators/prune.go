@@ -65,7 +65,7 @@ func (p *pruner) need(n *Node) {
 			mine[s.EventTime] = true
 		}
 		return
-	case *OutputSpec, *UnionSpec:
+	case *OutputSpec, *UnionSpec, *FuncSpec, *CustomSpec:
 		for _, in := range n.Inputs {
 			p.needAll(in)
 		}
@@ -130,6 +130,8 @@ func (p *pruner) prune(n *Node, out *Plan) *Node {
 	case *AggregateSpec:
 		p.keep(n.ID, func(int) bool { return true })
 		r.Spec = p.remapAggregate(n, s)
+	case *FuncSpec, *CustomSpec:
+		p.keep(n.ID, func(int) bool { return true })
 	default: // the columns of the input, or of the first of them
 		p.moved[n.ID] = p.moved[n.Inputs[0]]
 		r.Spec = p.remapPassing(n)

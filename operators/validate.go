@@ -20,18 +20,20 @@ func Validate(p *Plan) error {
 				errs = append(errs, fmt.Errorf("plan: node %d: input %d is not before it", n.ID, in))
 			}
 		}
-		spec, ok := n.Spec.(*AggregateSpec)
-		if !ok {
+		spec, isAggregate := n.Spec.(*AggregateSpec)
+		if !isAggregate && StateTables(n) == nil {
 			continue
 		}
 		if n.Name == "" {
-			errs = append(errs, fmt.Errorf("plan: node %d: an aggregate needs a name, by which a restart finds its state", n.ID))
+			errs = append(errs, fmt.Errorf("plan: node %d: an operator with state needs a name, by which a restart finds it", n.ID))
 		} else if other, taken := names[n.Name]; taken {
 			errs = append(errs, fmt.Errorf("plan: nodes %d and %d both keep their state under the name %q: name one of them otherwise",
 				other, n.ID, n.Name))
 		}
 		names[n.Name] = n.ID
-		errs = append(errs, validateAggregate(n.Name, spec))
+		if isAggregate {
+			errs = append(errs, validateAggregate(n.Name, spec))
+		}
 		if source := p.updatingInput(n); source != nil {
 			errs = append(errs, fmt.Errorf("%s: its input %s is an updating result, which changes rows that it gave before: only an "+
 				"append result can be aggregated again: give the inner aggregate a window over a column with a watermark",

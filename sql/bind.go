@@ -63,6 +63,7 @@ type binder struct {
 	stateOf map[string]int     // stateful nodes so far, by owner
 	later   []statement        // for hints about names that are created too late
 	sizes   map[*expr.Spec]int // number of parts of bound expressions
+	making  []*table           // steps that are being bound, outermost first
 }
 
 func newBinder(text string) *binder {
@@ -82,8 +83,9 @@ type scope struct {
 type table struct {
 	name ident
 
-	// query and its scope are set for what has a query; owner is how its state is called.
+	// query or step, and the scope, are set for what is no source; owner is how its state is called.
 	query *query
+	step  *Step
 	scope *scope
 	owner string
 
@@ -301,6 +303,11 @@ func (b *binder) lookup(sc *scope, n ident) *table {
 		for _, t := range s.tables {
 			names = append(names, t.name.text)
 		}
+	}
+	if st := b.opts.Steps[key]; st != nil {
+		t := &table{name: n, step: st, scope: b.scope, owner: st.State, bound: make(map[request]*relation)}
+		b.scope.tables[key] = t
+		return t
 	}
 	slices.Sort(names)
 	near := expr.Nearest(n.text, names)

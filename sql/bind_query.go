@@ -23,7 +23,7 @@ type queryContext struct {
 
 // tableAs returns the rows of t in a mode. It is bound once per mode, so that all who read it share its nodes.
 func (b *binder) tableAs(t *table, ask request) *relation {
-	if t.query == nil {
+	if t.query == nil && t.step == nil {
 		return t.bound[asDefault]
 	}
 	if r, done := t.bound[ask]; done {
@@ -33,7 +33,12 @@ func (b *binder) tableAs(t *table, ask request) *relation {
 	if ask != asDefault {
 		owner += "." + operators.Mode(ask).String()
 	}
-	r := b.query(&queryContext{scope: t.scope, owner: owner, ask: ask}, t.query)
+	var r *relation
+	if t.step != nil {
+		r = b.step(t, owner, ask)
+	} else {
+		r = b.query(&queryContext{scope: t.scope, owner: owner, ask: ask}, t.query)
+	}
 	t.bound[ask] = r
 	switch {
 	case r == nil:

@@ -52,6 +52,22 @@ type Catalog interface {
 type BindOptions struct {
 	// Mode is the output mode of sinks that do not say; nil: append where a window closes, update for other aggregates.
 	Mode *operators.Mode
+	// Steps are tables that Go code makes, by name in lower case. A source or view of the same name goes before.
+	Steps map[string]*Step
+}
+
+// Step is a table that Go code makes of other tables: FROM names it like a view. It is bound where it is first read, so what it
+// reads must have been created before that; who reads it more than once shares its rows.
+type Step struct {
+	// Inputs are the names of sources, views and other steps, in order of the inputs of the node. There is at least one.
+	Inputs []string
+	// State is how its state is called, if the node keeps any: Node.Name. A restart finds the state by it.
+	State string
+	// Make returns the node's spec and the schema of its rows, given those of the inputs, without hidden columns. Columns whose
+	// time has a watermark are marked by operators.TimeKey, and must not be in the result if the operator does not keep to
+	// it. Its error is reported where the step is read. Rows of a FuncSpec are of the mode that its input has, those of any other
+	// spec are final.
+	Make func(in []*arrow.Schema) (operators.Spec, *arrow.Schema, error)
 }
 
 // Pos is a place in a script, from 1; columns count runes.

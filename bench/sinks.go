@@ -95,10 +95,11 @@ func sumLive[T any](values []T, in batch.Batch, number func(T) int64) (sum int64
 
 func textBytes(a *array.String, in batch.Batch) (sum int64) {
 	if in.Sel == nil {
+		offsets := a.ValueOffsets() // ValueOffset does not give the end of an array's last value
 		if in.NumRows() == 0 {
 			return 0
 		}
-		return int64(a.ValueOffset(in.NumRows()) - a.ValueOffset(0))
+		return int64(offsets[in.NumRows()] - offsets[0])
 	}
 	for _, i := range in.Sel {
 		sum += int64(a.ValueLen(int(i)))

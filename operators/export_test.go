@@ -1,5 +1,12 @@
 package operators
 
+import (
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/array"
+
+	"github.com/tidemill/tidemill/batch"
+)
+
 // CollideAll makes all keys of tables that are made before restore is called have the same hash.
 func CollideAll() (restore func()) {
 	old := probeMask
@@ -9,3 +16,16 @@ func CollideAll() (restore func()) {
 
 // HashWord is the fast twin of Hash for nine bytes.
 func HashWord(tag byte, v uint64) uint64 { return hashWord(tag, v) }
+
+// TextGroups looks texts up in one table, first all of them, then those of sel, then all again, and returns their groups.
+func TextGroups(texts *array.String, sel []int32) (all, selected, again []int32) {
+	pool := batch.NewPool(0)
+	t := newTextTable(pool, wideRoom)
+	defer t.close()
+	all, selected, again = make([]int32, texts.Len()), make([]int32, len(sel)), make([]int32, texts.Len())
+	cols := []arrow.Array{texts}
+	t.lookup(cols, nil, all)
+	t.lookup(cols, sel, selected)
+	t.lookup(cols, nil, again)
+	return all, selected, again
+}

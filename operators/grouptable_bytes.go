@@ -42,9 +42,9 @@ const (
 	cachedSlots = 64 << 10
 )
 
-// shortMasks has the masks of the two words of up to 16 bytes.
-var shortMasks = func() (masks [shortBytes + 1][2]uint64) {
-	for n := range masks {
+// shortMasks has the masks of the two words of up to 16 bytes; those behind are 0.
+var shortMasks = func() (masks [longMask + 1][2]uint64) {
+	for n := range longMask {
 		masks[n] = [2]uint64{^uint64(0) >> (64 - 8*min(n, 8)), ^uint64(0) >> (64 - 8*max(n-8, 0))}
 	}
 	return masks
@@ -79,23 +79,6 @@ type probes struct {
 	start, n   [probeRows]int
 }
 
-// load makes strings text[offsets[i]:offsets[i+1]] the probes.
-func (p *probes) load(text []byte, offsets []int32, mask uint64) {
-	start := int(offsets[0])
-	for i, end := range offsets[1:] {
-		n := int(end) - start
-		p.start[i%probeRows], p.n[i%probeRows] = start, n
-		if uint(n) > shortBytes || start+shortBytes > len(text) {
-			p.set(i, text, start, int(end), mask)
-		} else {
-			s, m := text[start:start+shortBytes], &shortMasks[n]
-			a, b := binary.LittleEndian.Uint64(s)&m[0], binary.LittleEndian.Uint64(s[8:])&m[1]
-			p.a[i%probeRows], p.b[i%probeRows], p.hash[i%probeRows] = a, b, shortHash(a, b, uint64(n))&mask
-		}
-		start = int(end)
-	}
-}
-
 // set makes string i of the probes text[start:end].
 func (p *probes) set(i int, text []byte, start, end int, mask uint64) {
 	n := end - start
@@ -123,21 +106,34 @@ func (p *probes) touch(n int, slots []byteSlot, shift uint) (sum uint64) {
 func (t *byteSet) lookupAll(text []byte, offsets, sel, groups []int32) {
 	t.reserve(t.n + 1)
 	var p probes
+	var others, found [probeRows]int32
 	for from := 0; from < len(groups); from += probeRows {
 		part := groups[from:min(from+probeRows, len(groups))]
-		if sel == nil {
-			p.load(text, offsets[from:from+len(part)+1], t.mask)
-		} else {
-			for k, i := range sel[from : from+len(part)] {
-				p.set(k, text, int(offsets[i]), int(offsets[i+1]), t.mask)
-			}
+		at, rows := offsets[from:], sel
+		numOthers := len(part)
+		switch {
+		case sel != nil:
+			at, rows = offsets, sel[from:from+len(part)]
+		case int(at[len(part)])+shortBytes <= len(text):
+			numOthers = t.firstProbe(text, at[:len(part)+1], part, others[:])
+			rows = others[:numOthers]
 		}
-		if t.find(&p, text, part) == 0 {
+		if numOthers == 0 {
 			continue
 		}
-		for k, g := range part {
+		for k := range numOthers {
+			i := rowOf(rows, k)
+			p.set(k, text, int(at[i]), int(at[i+1]), t.mask)
+		}
+		t.find(&p, text, found[:numOthers])
+		for k, g := range found[:numOthers] {
 			if g < 0 { // a string may be new twice
-				part[k] = t.group(text[p.start[k] : p.start[k]+p.n[k]])
+				g = t.group(text[p.start[k] : p.start[k]+p.n[k]])
+			}
+			if sel == nil {
+				part[rowOf(rows, k)] = g
+			} else {
+				part[k] = g
 			}
 		}
 	}

@@ -29,17 +29,20 @@ type aggPartial struct {
 	used    bool
 
 	// Scratch of a batch.
-	bad       badRows
-	sel       []int32
-	groups    []int32
-	keyArrs   []arrow.Array
-	argArrs   []arrow.Array
-	times     []int64
-	pairRows  []int32 // rows with the pane that they go to; a row may have several
-	pairPanes []int32
-	touched   []*pane
-	counts    []int32
-	bucketed  []int32
+	bad     badRows
+	sel     []int32
+	groups  []int32
+	keyArrs []arrow.Array
+	argArrs []arrow.Array
+	times   []int64
+	// extent is that of the times of all rows that are added, or of more rows. isExtentKnown says that checkTimes found it.
+	extent        extent
+	isExtentKnown bool
+	pairRows      []int32 // rows with the pane that they go to; a row may have several
+	pairPanes     []int32
+	touched       []*pane
+	counts        []int32
+	bucketed      []int32
 }
 
 var _ Partial = (*aggPartial)(nil)
@@ -114,22 +117,11 @@ func (p *aggPartial) Add(ctx context.Context, in batch.Batch) error {
 		return nil
 	}
 	p.times = batch.Int64s(times)
+	if !p.isExtentKnown {
+		p.extent = extentOf(p.times, sel, n)
+	}
 	p.addWindowed(&in, sel, n)
 	return nil
-}
-
-// checkTimes tells of rows without a time, or with one that no window can have.
-func (p *aggPartial) checkTimes(in *batch.Batch, times arrow.Array) {
-	values, hasNulls := batch.Int64s(times), times.NullN() > 0
-	for k := range in.NumLive() {
-		i := rowOf(in.Sel, k)
-		switch {
-		case hasNulls && times.IsNull(i):
-			p.bad.add(int32(i), "window: time is NULL") // after the expression's own word on it, if it had one
-		case values[i] < firstWindowTime || values[i] > lastWindowTime:
-			p.bad.add(int32(i), "window: time is out of range")
-		}
-	}
 }
 
 // addRows adds n rows, those of sel or the first n, to a pane.
@@ -143,12 +135,12 @@ func (p *aggPartial) addRows(to *pane, sel []int32, n int) {
 }
 
 func (p *aggPartial) addWindowed(in *batch.Batch, sel []int32, n int) {
-	if in.Origin.Watermarks != nil && p.hasLate && p.mayBeLate(in, sel, n) {
+	if in.Origin.Watermarks != nil && p.hasLate && p.mayBeLate(in) {
 		p.assignLate(in, sel, n)
 		p.addPairs()
 		return
 	}
-	if at, ok := p.onlyPane(sel, n); ok {
+	if at, ok := p.onlyPane(); ok {
 		if p.window.has(at) {
 			p.addRows(p.panes.at(at), sel, n)
 		}
@@ -160,36 +152,18 @@ func (p *aggPartial) addWindowed(in *batch.Batch, sel []int32, n int) {
 
 // mayBeLate says whether any of the rows may be late for any window: whether the first one that the earliest row is in ends before
 // the largest watermark of all rows.
-func (p *aggPartial) mayBeLate(in *batch.Batch, sel []int32, n int) bool {
-	smallest, _ := p.extent(sel, n)
+func (p *aggPartial) mayBeLate(in *batch.Batch) bool {
 	bound := batch.MinTime
 	for _, w := range in.Origin.Watermarks {
 		bound = max(bound, w)
 	}
-	return p.window.firstStart(p.window.paneOf(smallest))+p.window.size <= int64(bound.Sub(p.spec.Window.Lateness))
+	return p.window.firstStart(p.window.paneOf(p.extent.smallest))+p.window.size <= int64(bound.Sub(p.spec.Window.Lateness))
 }
 
 // onlyPane returns the start of the pane that all rows are in, if that is one.
-func (p *aggPartial) onlyPane(sel []int32, n int) (start int64, ok bool) {
-	smallest, largest := p.extent(sel, n)
-	start = p.window.paneOf(smallest)
-	return start, largest-start < p.window.pane
-}
-
-// extent returns the smallest and the largest time of n rows, those of sel or the first ones.
-func (p *aggPartial) extent(sel []int32, n int) (smallest, largest int64) {
-	if sel == nil {
-		smallest, largest = p.times[0], p.times[0]
-		for _, t := range p.times[:n] {
-			smallest, largest = min(smallest, t), max(largest, t)
-		}
-		return smallest, largest
-	}
-	smallest, largest = p.times[sel[0]], p.times[sel[0]]
-	for _, i := range sel {
-		smallest, largest = min(smallest, p.times[i]), max(largest, p.times[i])
-	}
-	return smallest, largest
+func (p *aggPartial) onlyPane() (start int64, ok bool) {
+	start = p.window.paneOf(p.extent.smallest)
+	return start, p.extent.largest-start < p.window.pane
 }
 
 // assign pairs each row with its pane.

@@ -43,6 +43,7 @@ var (
 	_ Spec = (*OutputSpec)(nil)
 	_ Spec = (*FuncSpec)(nil)
 	_ Spec = (*CustomSpec)(nil)
+	_ Spec = (*JoinSpec)(nil)
 )
 
 // exprsOf returns the expressions of a spec, over the columns of its input.

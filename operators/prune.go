@@ -65,6 +65,9 @@ func (p *pruner) need(n *Node) {
 			mine[s.EventTime] = true
 		}
 		return
+	case *JoinSpec:
+		p.needJoin(n, s)
+		return
 	case *OutputSpec, *UnionSpec, *FuncSpec, *CustomSpec:
 		for _, in := range n.Inputs {
 			p.needAll(in)
@@ -132,6 +135,9 @@ func (p *pruner) prune(n *Node, out *Plan) *Node {
 		r.Spec = p.remapAggregate(n, s)
 	case *FuncSpec, *CustomSpec:
 		p.keep(n.ID, func(int) bool { return true })
+	case *JoinSpec:
+		p.keep(n.ID, func(i int) bool { return p.needed[n.ID][i] })
+		r.Spec = p.pruneJoin(n, s)
 	default: // the columns of the input, or of the first of them
 		p.moved[n.ID] = p.moved[n.Inputs[0]]
 		r.Spec = p.remapPassing(n)
@@ -213,6 +219,74 @@ func (p *pruner) remapPassing(n *Node) Spec {
 		return &kept
 	}
 	return n.Spec
+}
+
+// needJoin marks what a join needs of its inputs, given what is needed of it.
+func (p *pruner) needJoin(n *Node, s *JoinSpec) {
+	left, right := p.needed[n.Inputs[0]], p.needed[n.Inputs[1]]
+	mark := func(c int) {
+		if c < len(left) {
+			left[c] = true
+		} else {
+			right[c-len(left)] = true
+		}
+	}
+	for i, c := range s.Output {
+		if p.needed[n.ID][i] {
+			mark(c)
+		}
+	}
+	for i := range s.LeftKeys {
+		for _, c := range expr.Columns(s.LeftKeys[i]) {
+			left[c] = true
+		}
+		for _, c := range expr.Columns(s.RightKeys[i]) {
+			right[c] = true
+		}
+	}
+	if s.Time != nil {
+		left[s.Time.Left], right[s.Time.Right] = true, true
+	}
+	if s.Residual != nil {
+		for _, c := range expr.Columns(s.Residual) {
+			mark(c)
+		}
+	}
+}
+
+// pruneJoin returns s over the pruned inputs of n, without the columns that nobody needs.
+func (p *pruner) pruneJoin(n *Node, s *JoinSpec) *JoinSpec {
+	left, right := p.moved[n.Inputs[0]], p.moved[n.Inputs[1]]
+	numLeft := 0
+	for _, to := range left {
+		numLeft = max(numLeft, to+1)
+	}
+	moved := func(c int) int {
+		if c < len(left) {
+			return left[c]
+		}
+		return numLeft + right[c-len(left)]
+	}
+	kept := *s
+	kept.Output, kept.LeftKeys, kept.RightKeys = nil, nil, nil
+	for i, c := range s.Output {
+		if p.needed[n.ID][i] {
+			kept.Output = append(kept.Output, moved(c))
+		}
+	}
+	for i := range s.LeftKeys {
+		kept.LeftKeys = append(kept.LeftKeys, expr.Remap(s.LeftKeys[i], func(c int) int { return left[c] }))
+		kept.RightKeys = append(kept.RightKeys, expr.Remap(s.RightKeys[i], func(c int) int { return right[c] }))
+	}
+	if s.Time != nil {
+		t := *s.Time
+		t.Left, t.Right = left[t.Left], right[t.Right]
+		kept.Time = &t
+	}
+	if s.Residual != nil {
+		kept.Residual = expr.Remap(s.Residual, moved)
+	}
+	return &kept
 }
 
 // keep notes which columns of a node stay.

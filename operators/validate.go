@@ -20,6 +20,9 @@ func Validate(p *Plan) error {
 				errs = append(errs, fmt.Errorf("plan: node %d: input %d is not before it", n.ID, in))
 			}
 		}
+		if join, isJoin := n.Spec.(*JoinSpec); isJoin {
+			errs = append(errs, join.validate(n.Name))
+		}
 		spec, isAggregate := n.Spec.(*AggregateSpec)
 		if !isAggregate && StateTables(n) == nil {
 			continue
@@ -36,7 +39,7 @@ func Validate(p *Plan) error {
 		}
 		if source := p.updatingInput(n); source != nil {
 			errs = append(errs, fmt.Errorf("%s: its input %s is an updating result, which changes rows that it gave before: only an "+
-				"append result can be aggregated again: give the inner aggregate a window over a column with a watermark",
+				"append result can be aggregated again or joined: give the inner aggregate a window over a column with a watermark",
 				n.Name, source.Name))
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/tidemill/tidemill/operators"
 )
 
 // Script is the text of a job, parsed: statements in order.
@@ -93,6 +95,7 @@ type selectClause struct {
 	at      Pos
 	items   []item
 	from    tableRef
+	joins   []joinClause
 	where   node
 	groupBy []node
 	having  node
@@ -106,11 +109,21 @@ type item struct {
 	qualifier string
 }
 
-// tableRef is a name or a query in brackets.
+// tableRef is a name or a query in brackets. asOf is the time of FOR SYSTEM_TIME AS OF, nil if there is none.
 type tableRef struct {
 	name  ident
 	query *query
+	asOf  node
 	alias string
+}
+
+// joinClause is what FROM joins to that which stands before it. Without on and using every pair of rows matches.
+type joinClause struct {
+	at    Pos
+	kind  operators.JoinKind
+	right tableRef
+	on    node
+	using []ident
 }
 
 type orderTerm struct {

@@ -119,6 +119,7 @@ type column struct {
 	name      string // "" if it can't be named
 	qualifier string
 	hidden    bool // not in *
+	merged    bool // USING made one of it and of another: it is known under its qualifier only
 }
 
 func (b *binder) fault(at Pos, format string, args ...any) { b.faults.add(at, format, args...) }

@@ -314,12 +314,17 @@ func (c *column) isNamed(n *name) (same, equal bool) {
 		return false, false
 	}
 	last := n.parts[len(n.parts)-1]
-	if len(n.parts) == 1 || asciiLower(c.qualifier) == asciiLower(n.parts[0]) && c.qualifier != "" {
+	isOfTable := asciiLower(c.qualifier) == asciiLower(n.parts[0]) && c.qualifier != ""
+	if len(n.parts) == 3 { // a column that is called window.start, with its table
+		full := n.parts[1] + "." + last
+		return isOfTable && asciiLower(c.name) == asciiLower(full), isOfTable && c.name == full
+	}
+	if len(n.parts) == 1 && !c.merged || len(n.parts) == 2 && isOfTable {
 		if same = asciiLower(c.name) == asciiLower(last); same {
 			return true, c.name == last
 		}
 	}
-	if len(n.parts) == 2 { // a column that is called window.start
+	if len(n.parts) == 2 && !c.merged { // a column that is called window.start
 		full := n.parts[0] + "." + last
 		return asciiLower(c.name) == asciiLower(full), c.name == full
 	}

@@ -144,15 +144,19 @@ type output struct {
 func (b *binder) selectClause(c *queryContext, s *selectClause, q *query) *relation {
 	isAggregate := s.isAggregate(q.orderBy)
 	ask := c.ask
-	if isAggregate {
+	if isAggregate || len(s.joins) > 0 {
 		ask = asDefault // its own result has the mode that is asked for
 	}
-	in := b.from(c, s.from, ask)
+	if s.from.asOf != nil {
+		b.fault(s.from.asOf.place(), "FOR SYSTEM_TIME AS OF stands behind a table that is joined")
+		return nil
+	}
+	in, where := b.joined(c, s, b.from(c, s.from, ask))
 	if in == nil {
 		return nil
 	}
 	ok := true
-	if filtered := b.filter(in, b.overRelation(in, "WHERE"), s.where); filtered != nil {
+	if filtered := b.filter(in, b.overRelation(in, "WHERE"), where); filtered != nil {
 		in = filtered
 	} else {
 		ok = false
@@ -224,7 +228,8 @@ func (it *item) outputName(spec *expr.Spec) string {
 func (b *binder) star(in *relation, it item) []output {
 	outs := []output{}
 	for i, c := range in.columns {
-		if !c.hidden && c.name != "" && (it.qualifier == "" || asciiLower(c.qualifier) == asciiLower(it.qualifier)) {
+		isShown := !c.hidden || c.merged && it.qualifier != ""
+		if isShown && c.name != "" && (it.qualifier == "" || asciiLower(c.qualifier) == asciiLower(it.qualifier)) {
 			outs = append(outs, output{at: it.at, spec: expr.Column(b.schema(in), i), name: c.name})
 		}
 	}

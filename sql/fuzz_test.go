@@ -15,6 +15,9 @@ func FuzzParse(f *testing.F) {
 		"CREATE SINK k INTO \"file:y\" WITH (mode = 'update') AS SELECT CASE x WHEN 1 THEN 'it''s' ELSE r'\\d' END FROM t HAVING count(*) > 1",
 		"SELECT - -1 + -9223372036854775808 - (-2.5e-3D) * 3L % 4 DIV 5 || 'a\\n\\u00e4' <=> NULL AND NOT a NOT IN (1, 2) OR ! b IS NOT TRUE FROM `t``x`",
 		"SELECT window, end, user, timestamp, TIMESTAMP '2026-01-01 00:00:00', INTERVAL -5 MINUTES 3 SECONDS, window(t, '1 day').start FROM s -- c\n/* d */ WHERE a BETWEEN 1 AND 2 AND b NOT LIKE 'x%'",
+		"SELECT a.*, b.window.end FROM a AS x INNER JOIN b y ON x.k = y.k AND x.t BETWEEN y.t AND y.t + INTERVAL '1 day' LEFT JOIN c USING (k, `l m`)",
+		"SELECT 1 FROM a RIGHT OUTER JOIN (SELECT 2 FROM b) q ON a.window = q.window FULL JOIN c USING (k) CROSS JOIN d SEMI JOIN e ON TRUE LEFT ANTI JOIN f ON x",
+		"SELECT 1 FROM o JOIN r FOR SYSTEM_TIME AS OF o.t + INTERVAL '1 second' AS r ON o.k = r.k",
 		"SELECT negative(1), - (x), div(a, b), mod(a, b) FROM s WHERE is_null IS NOT NULL ORDER BY a IS FALSE",
 	} {
 		f.Add(s)

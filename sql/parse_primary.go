@@ -152,7 +152,7 @@ func hasUnit(s string) bool {
 	return false
 }
 
-// column parses a name with an optional qualifier.
+// column parses a name with an optional qualifier. The start and end of a window may have one too: a.window.start.
 func (p *parser) column() node {
 	t := p.take()
 	n := &name{base: base{at: t.pos, levels: 1}, parts: []string{t.text}}
@@ -160,7 +160,7 @@ func (p *parser) column() node {
 		p.take()
 		n.parts = append(n.parts, p.name("a column").text)
 	}
-	if len(n.parts) > 2 {
+	if last := n.parts[len(n.parts)-1]; len(n.parts) > 3 || len(n.parts) == 3 && asciiLower(last) != "start" && asciiLower(last) != "end" {
 		p.fail(t.pos, "a column has one qualifier at most: got %s", textOf(n))
 	}
 	if p.isSign("(") {

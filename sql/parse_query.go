@@ -126,6 +126,7 @@ func (p *parser) selectClause() *selectClause {
 	}
 	p.expectWords("FROM")
 	s.from = p.tableRef()
+	s.joins = p.joins()
 	p.afterTable()
 	if p.acceptWords("WHERE") {
 		s.where = p.expression()
@@ -231,6 +232,7 @@ func (p *parser) tableRef() tableRef {
 			p.fail(t.pos, "a name has no dot: quote it with ` or leave the part before the dot out")
 		}
 	}
+	r.asOf = p.asOf()
 	if p.acceptWords("AS") {
 		r.alias = p.name("a name").text
 	} else {
@@ -243,9 +245,12 @@ func (p *parser) tableRef() tableRef {
 func (p *parser) afterTable() {
 	t := p.peek()
 	switch {
-	case p.isSign(","), p.isWords("JOIN"), p.isWords("INNER"), p.isWords("LEFT"), p.isWords("RIGHT"), p.isWords("FULL"),
-		p.isWords("CROSS"), p.isWords("NATURAL"), p.isWords("ASOF"), p.isWords("SEMI"), p.isWords("ANTI"):
-		p.fail(t.pos, "not supported yet: JOIN: a SELECT reads one source, view or query")
+	case p.isSign(","):
+		p.fail(t.pos, "not supported: a comma between tables: write JOIN … ON")
+	case p.isWords("NATURAL"):
+		p.fail(t.pos, "not supported: NATURAL JOIN: name the columns with USING")
+	case p.isWords("ASOF"):
+		p.fail(t.pos, "not supported: ASOF JOIN: write JOIN … FOR SYSTEM_TIME AS OF")
 	case p.isWords("LATERAL"):
 		p.fail(t.pos, "not supported: LATERAL VIEW: write explode(…) in the SELECT list, if need be of a query in brackets")
 	case p.isWords("TABLESAMPLE"), p.isWords("PIVOT"), p.isWords("UNPIVOT"):

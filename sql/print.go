@@ -190,14 +190,9 @@ func (s *selectClause) print(b *printer) {
 		}
 	})
 	b.add(" FROM ")
-	if s.from.query != nil {
-		s.from.query.printInBrackets(b)
-	} else {
-		b.name(s.from.name.text)
-	}
-	if s.from.alias != "" {
-		b.add(" AS ")
-		b.name(s.from.alias)
+	s.from.print(b)
+	for i := range s.joins {
+		s.joins[i].print(b)
 	}
 	if s.where != nil {
 		b.add(" WHERE ")

@@ -53,6 +53,9 @@ type Config struct {
 	// Mode is the output mode of results that do not say: append, update or complete. The default is append where a window
 	// closes, update for other aggregates.
 	Mode string
+	// Lateness is how long after the end of a window a row still counts for it, in sinks that do not say. The default is 0. Windows
+	// on arrival_time have none.
+	Lateness time.Duration
 	// Log takes what an operator of the job should know. The default is slog.Default.
 	Log *slog.Logger
 	// OnStatus is called after every interval, from the engine's goroutine: it must be quick.
@@ -87,6 +90,7 @@ func (c Config) Validate() error {
 	check(c.MaxRecordBytes >= 0, "MaxRecordBytes must not be negative: %d", c.MaxRecordBytes)
 	check(oneOf(c.Compression, "", "s2", "zstd", "none"), "Compression must be s2, zstd or none: %q", c.Compression)
 	check(oneOf(c.Output, "", "table", "csv", "json"), "Output must be table, csv or json: %q", c.Output)
+	check(c.Lateness >= 0 && c.Lateness%time.Microsecond == 0, "Lateness must be whole microseconds and not negative: %s", c.Lateness)
 	check(oneOf(c.Mode, "", "append", "update", "complete"), "Mode must be append, update or complete: %q", c.Mode)
 	return errors.Join(errs...)
 }

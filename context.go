@@ -43,10 +43,11 @@ type Context struct {
 
 	// The description.
 	script  []string
-	views   int                    // made by DStream
-	steps   map[string]*sql.Step   // made by Step, by name
-	own     map[string]egress.Sink // by URI
-	isCheck bool                   // nothing may be opened
+	views   int                  // made by DStream
+	steps   map[string]*sql.Step // made by Step, by name
+	isCheck bool                 // nothing may be opened
+	// ownSinks are sinks that the caller made, by URI.
+	ownSinks map[string]egress.Sink
 
 	// What the script says, once it is bound.
 	isBound bool
@@ -118,7 +119,7 @@ func (c *Context) bindScript() error {
 	if err != nil {
 		return err
 	}
-	opts := sql.BindOptions{Steps: c.steps}
+	opts := sql.BindOptions{Steps: c.steps, Lateness: c.cfg.Lateness}
 	if c.cfg.Mode != "" {
 		mode, err := parseMode(c.cfg.Mode)
 		if err != nil {
@@ -155,7 +156,7 @@ func (c *Context) bindScript() error {
 }
 
 func (c *Context) newSink(def *sql.SinkDef, schema *arrow.Schema) (egress.Sink, error) {
-	if own := c.own[def.URI]; own != nil {
+	if own := c.ownSinks[def.URI]; own != nil {
 		return own, nil
 	}
 	format := def.Format

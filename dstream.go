@@ -142,7 +142,7 @@ type Grouped struct {
 // Window divides the rows into windows of a size, one every slide, by a TIMESTAMP column: arrival_time, or one with a watermark.
 // For tumbling windows the slide is the size.
 func (s DStream) Window(column string, size, slide time.Duration) Grouped {
-	micros := func(d time.Duration) string { return fmt.Sprintf("INTERVAL '%d microseconds'", d.Microseconds()) }
+	micros := func(d time.Duration) string { return "INTERVAL '" + microsText(d) + "'" }
 	return Grouped{s: s, window: fmt.Sprintf("window(%s, %s, %s)", column, micros(size), micros(slide))}
 }
 
@@ -190,29 +190,58 @@ type SinkOptions struct {
 	Format string
 	// Mode is append, update or complete; left out, append where a window closes, update for other aggregates.
 	Mode string
+	// Lateness is how long after the end of its windows a row still counts. The default is that of the Config.
+	Lateness time.Duration
+	// Late is the URI of a sink for rows that count for none of their windows; LateTo is one of the caller's. The default is none:
+	// such rows are counted.
+	Late   string
+	LateTo egress.Sink
 	// Options are those of WITH.
 	Options map[string]string
 }
 
+// with returns the options of WITH, those that have fields among them.
+func (o *SinkOptions) with() map[string]string {
+	options := maps.Clone(o.Options)
+	if options == nil {
+		options = make(map[string]string)
+	}
+	if o.Mode != "" {
+		options["mode"] = o.Mode
+	}
+	if o.Lateness != 0 {
+		options["lateness"] = microsText(o.Lateness)
+	}
+	if o.Late != "" {
+		options["late"] = o.Late
+	}
+	return options
+}
+
+// microsText returns a time as text of an INTERVAL.
+func microsText(d time.Duration) string { return fmt.Sprintf("%d microseconds", d.Microseconds()) }
+
 // To writes the rows into a sink: "file:out/".
 func (s DStream) To(name, uri string, o SinkOptions) {
-	options := maps.Clone(o.Options)
-	if o.Mode != "" {
-		if options == nil {
-			options = make(map[string]string)
-		}
-		options["mode"] = o.Mode
+	options := o.with()
+	if o.LateTo != nil {
+		options["late"] = s.c.own(name+".late", o.LateTo)
 	}
 	s.c.add("CREATE SINK " + quoteName(name) + " INTO " + quoteText(uri) + endOf(o.Format, options) + " AS " + s.query.String())
 }
 
 // ToSink writes the rows into a sink of the caller's.
 func (s DStream) ToSink(name string, sink egress.Sink) {
-	if s.c.own == nil {
-		s.c.own = make(map[string]egress.Sink)
+	s.To(name, s.c.own(name, sink), SinkOptions{})
+}
+
+// own keeps a sink of the caller's and returns its URI.
+func (c *Context) own(name string, sink egress.Sink) string {
+	if c.ownSinks == nil {
+		c.ownSinks = make(map[string]egress.Sink)
 	}
-	s.c.own[ownScheme+name] = sink
-	s.To(name, ownScheme+name, SinkOptions{})
+	c.ownSinks[ownScheme+name] = sink
+	return ownScheme + name
 }
 
 // ownScheme begins the URI of a sink that the caller made.

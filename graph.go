@@ -95,7 +95,7 @@ func newGraph(plan *operators.Plan, pool *batch.Pool, workers int, onBad badRowF
 func isStateless(s operators.Spec) bool {
 	switch s.(type) {
 	case *operators.ScanSpec, *operators.FilterSpec, *operators.ProjectSpec, *operators.ExplodeSpec, *operators.UnionSpec,
-		*operators.FuncSpec:
+		*operators.FuncSpec, *operators.LateSpec:
 		return true
 	}
 	return false

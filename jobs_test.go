@@ -37,6 +37,9 @@ var matrixJobs = []matrixJob{
 CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS
   SELECT window.start, user, count(*) AS c, sum(n) AS s, min(n) AS lo, max(n) AS hi, avg(n) AS mean
   FROM e GROUP BY window(at, '4 seconds', '1 second'), user`},
+	{name: "late rows", sinks: []string{"w", "late"}, minRows: 20, script: eventSource + `
+CREATE SINK w INTO 'file:OUT/w' FORMAT CSV WITH (lateness = '2 seconds', late = 'file:OUT/late') AS
+  SELECT window.start, user, count(*) AS c, sum(n) AS s FROM e WHERE n > 3 GROUP BY window(at, '4 seconds', '2 seconds'), user`},
 	{name: "windows of windows", sinks: []string{"w"}, minRows: 4, script: eventSource + `
 CREATE VIEW small AS SELECT window.end AS at, user, count(*) AS c FROM e GROUP BY window(at, '1 second'), user;
 CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS

@@ -22,6 +22,8 @@ func Build(n *Node, env Env) (Operator, error) {
 		return NewUnion(s, n.Schema, env)
 	case *AggregateSpec:
 		return NewAggregate(n.Name, s, n.Schema, env)
+	case *LateSpec:
+		return NewLate(s, n.Schema, env)
 	case *SortSpec:
 		return NewSort(s, n.Schema, env)
 	case *FuncSpec:
@@ -39,6 +41,7 @@ var (
 	_ Spec = (*ExplodeSpec)(nil)
 	_ Spec = (*UnionSpec)(nil)
 	_ Spec = (*AggregateSpec)(nil)
+	_ Spec = (*LateSpec)(nil)
 	_ Spec = (*SortSpec)(nil)
 	_ Spec = (*OutputSpec)(nil)
 	_ Spec = (*FuncSpec)(nil)
@@ -66,6 +69,8 @@ func exprsOf(s Spec) []*expr.Spec {
 			exprs = append(exprs, s.Window.Time)
 		}
 		return exprs
+	case *LateSpec:
+		return append([]*expr.Spec{s.Window.Time}, s.Exprs...)
 	case *SortSpec:
 		exprs := make([]*expr.Spec, len(s.By))
 		for i, k := range s.By {

@@ -131,6 +131,9 @@ func (s *AggregateSpec) String() string {
 	return strings.Join(append(parts, strings.Join(aggs, ", ")), " ") + ", " + s.Mode.String()
 }
 
+// String returns the line of EXPLAIN.
+func (s *LateSpec) String() string { return "late rows of " + s.Window.String() }
+
 // String returns the aggregate as SQL: sum(price) AS total.
 func (a AggSpec) String() string {
 	arg := "*"

@@ -25,6 +25,8 @@ type windowMeaning struct {
 	Size   int64 `json:"size"`
 	Slide  int64 `json:"slide"`
 	Offset int64 `json:"offset,omitempty"`
+	// Lateness is microseconds too. It is not part of how rows were divided, but of when windows closed.
+	Lateness int64 `json:"lateness,omitempty"`
 }
 
 type keyMeaning struct {
@@ -46,6 +48,7 @@ func meaningOf(spec *AggregateSpec) *meaning {
 	if w := spec.Window; w != nil {
 		m.Window = &windowMeaning{
 			Time: w.Time.String(), Arrival: w.Arrival, Size: w.Size.Microseconds(), Slide: w.Slide.Microseconds(), Offset: w.Offset.Microseconds(),
+			Lateness: w.Lateness.Microseconds(),
 		}
 	}
 	for i, k := range spec.Keys {
@@ -86,7 +89,7 @@ func (w *windowMeaning) String() string {
 	if w == nil {
 		return "no window"
 	}
-	spec := WindowSpec{Size: micros(w.Size), Slide: micros(w.Slide), Offset: micros(w.Offset)}
+	spec := WindowSpec{Size: micros(w.Size), Slide: micros(w.Slide), Offset: micros(w.Offset), Lateness: micros(w.Lateness)}
 	return spec.text(w.Time)
 }
 

@@ -58,7 +58,7 @@ func StateTables(n *Node) []StateTable {
 //
 // An aggregate is found again by what it computes, sum(price), not by its name; one that is new starts from now, but where
 // another one keeps what it needs: avg(x) and count(x) are made of sum(x), count(*) of the rows of a group. BIGINT may become
-// DOUBLE. Keys may be renamed, and change their order. The window must be the same. What is above the aggregate, such as a
+// DOUBLE. Keys may be renamed, and change their order. The window must be the same, but for a lateness that is shorter. What is above the aggregate, such as a
 // filter, is not compared: rows that were counted stay counted.
 func CompareState(have, want *StateTable) *StateChange {
 	c := &StateChange{have: have, want: want}
@@ -142,11 +142,25 @@ func (c *StateChange) compareColumns() {
 }
 
 func (c *StateChange) compareWindows(was, is *windowMeaning) bool {
-	same := was == nil && is == nil || was != nil && is != nil && *was == *is
-	if !same {
-		c.refuse("rows were divided into %s, this job has %s: what was counted can't be divided again", was, is)
+	if was == nil && is == nil {
+		return true
 	}
-	return same
+	same := was != nil && is != nil
+	if same {
+		other := *was
+		other.Lateness = is.Lateness
+		same = other == *is
+	}
+	switch {
+	case !same:
+		c.refuse("rows were divided into %s, this job has %s: what was counted can't be divided again", was, is)
+	case is.Lateness > was.Lateness:
+		c.refuse("lateness was %s, is %s: windows that have closed, and whose rows are gone, would open again",
+			durationText(micros(was.Lateness)), durationText(micros(is.Lateness)))
+	case is.Lateness < was.Lateness:
+		c.note(Migrated, "lateness was %s, is %s: windows close earlier", durationText(micros(was.Lateness)), durationText(micros(is.Lateness)))
+	}
+	return c.Fate != Refused
 }
 
 // copyOf takes a column of the same name.

@@ -1,6 +1,7 @@
 package operators
 
 import (
+	"slices"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -125,6 +126,25 @@ type WindowSpec struct {
 	Offset  time.Duration
 	// Lateness is how long after the watermark a row still counts.
 	Lateness time.Duration
+}
+
+// LateSpec keeps the rows that count for none of the windows of an aggregate over the same input: those that it counts as late
+// and drops.
+type LateSpec struct {
+	Window *WindowSpec // over a time with a watermark of events
+	// Exprs are what else the aggregate computes of each row, its keys and arguments: a row for which it can't is bad, not late.
+	Exprs []*expr.Spec
+}
+
+// LateOf returns what keeps the late rows of an aggregate with a window.
+func LateOf(s *AggregateSpec) *LateSpec {
+	l := &LateSpec{Window: s.Window, Exprs: slices.Clone(s.Keys)}
+	for _, a := range s.Aggs {
+		if a.Arg != nil {
+			l.Exprs = append(l.Exprs, a.Arg)
+		}
+	}
+	return l
 }
 
 // SortSpec orders the rows of an interval, or, where WindowEnd is not negative, of each window, by By, and keeps the first Limit.

@@ -88,7 +88,7 @@ func (p *pruner) need(n *Node) {
 		for i, k := range s.Keep {
 			from[k] = from[k] || mine[i]
 		}
-	case *FilterSpec, *SortSpec:
+	case *FilterSpec, *LateSpec, *SortSpec:
 		for i, isNeeded := range mine {
 			from[i] = from[i] || isNeeded
 		}
@@ -200,6 +200,14 @@ func (p *pruner) remapPassing(n *Node) Spec {
 	switch s := n.Spec.(type) {
 	case *FilterSpec:
 		return &FilterSpec{Predicate: p.remap(n, s.Predicate)}
+	case *LateSpec:
+		w := *s.Window
+		w.Time = p.remap(n, w.Time)
+		kept := &LateSpec{Window: &w}
+		for _, e := range s.Exprs {
+			kept.Exprs = append(kept.Exprs, p.remap(n, e))
+		}
+		return kept
 	case *SortSpec:
 		kept := *s
 		kept.By = slices.Clone(s.By)

@@ -29,7 +29,7 @@ func Bind(s *Script, catalog Catalog, opts BindOptions) (*Job, error) {
 		case *createView:
 			b.view(st)
 		case *createSink:
-			job.add(b.sink(st))
+			job.add(b.sink(st)...)
 		case *bareQuery:
 			job.add(b.bare(st))
 		}
@@ -43,9 +43,11 @@ func Bind(s *Script, catalog Catalog, opts BindOptions) (*Job, error) {
 	return b.finish(job)
 }
 
-func (j *Job) add(s *SinkDef) {
-	if s != nil {
-		j.Sinks = append(j.Sinks, s)
+func (j *Job) add(sinks ...*SinkDef) {
+	for _, s := range sinks {
+		if s != nil {
+			j.Sinks = append(j.Sinks, s)
+		}
 	}
 }
 
@@ -83,23 +85,34 @@ type scope struct {
 type table struct {
 	name ident
 
-	// query or step, and the scope, are set for what is no source; owner is how its state is called.
-	query *query
-	step  *Step
-	scope *scope
-	owner string
+	// query or step, and the scope, are set for what is no source; owner is how its state is called. isView says that sinks share it.
+	query  *query
+	step   *Step
+	scope  *scope
+	owner  string
+	isView bool
 
 	// bound has what the table is in each mode that was asked for; a nil entry is one with a fault. A source has one entry.
 	bound map[request]*relation
 }
 
-// request is the mode that a query is asked to have.
-type request int8
+// request is what a query is asked to be: the mode that it is to have, and the times of the sink that asks, nil for those of the
+// script.
+type request struct {
+	mode  int8 // an operators.Mode, or modeAsDefault
+	times *times
+}
 
-// asDefault lets the query choose: append where it can, update otherwise.
-const asDefault request = -1
+// modeAsDefault lets the query choose: append where it can, update otherwise.
+const modeAsDefault = -1
 
-func requestOf(m operators.Mode) request { return request(m) }
+// asDefault asks for nothing.
+var asDefault = request{mode: modeAsDefault}
+
+func requestOf(m operators.Mode) request { return request{mode: int8(m)} }
+
+// withMode returns r for another mode.
+func (r request) withMode(m int8) request { return request{mode: m, times: r.times} }
 
 // relation is the rows of a node, as a SELECT sees them.
 type relation struct {
@@ -153,13 +166,13 @@ func (b *binder) view(st *createView) {
 	if !b.claim(st.name) {
 		return
 	}
-	t := &table{name: st.name, query: st.query, scope: b.scope, owner: st.name.text, bound: make(map[request]*relation)}
+	t := &table{name: st.name, query: st.query, scope: b.scope, owner: st.name.text, isView: true, bound: make(map[request]*relation)}
 	b.tableAs(t, asDefault) // before the name is known: a view can't read itself
 	b.scope.tables[asciiLower(st.name.text)] = t
 }
 
-// sink binds a CREATE SINK.
-func (b *binder) sink(st *createSink) *SinkDef {
+// sink binds a CREATE SINK, and with it the sink of its late rows, nil if there is none.
+func (b *binder) sink(st *createSink) []*SinkDef {
 	ok := b.claim(st.name)
 	def := &SinkDef{Name: st.name.text, URI: st.uri, Format: st.format.text, Options: st.optionMap(), Pos: st.name.at}
 	ask := b.defaultRequest()
@@ -178,7 +191,12 @@ func (b *binder) sink(st *createSink) *SinkDef {
 	if ok {
 		b.sinks[asciiLower(st.name.text)] = st.name
 	}
-	return b.output(def, st.query, ask)
+	ask.times = b.sinkTimes(st, def)
+	out := b.output(def, st.query, ask)
+	if out == nil || ask.times == nil {
+		return []*SinkDef{out}
+	}
+	return []*SinkDef{out, b.lateSink(out, ask.times)}
 }
 
 // bare binds a query that is printed.
@@ -214,7 +232,7 @@ func (b *binder) output(def *SinkDef, q *query, ask request) *SinkDef {
 	if r == nil {
 		return nil
 	}
-	if !r.aggregated && ask == requestOf(operators.Complete) {
+	if !r.aggregated && ask.mode == int8(operators.Complete) {
 		b.fault(q.at, "mode complete gives all groups of an aggregate again and again: this query has no aggregate: use append")
 		return nil
 	}

@@ -96,6 +96,7 @@ func (b *binder) aggregate(c *queryContext, s *selectClause, q *query, in *relat
 	if !ok || !b.isOutput(c, outs) || !a.chooseMode(c.ask, s) {
 		return nil
 	}
+	a.setTimes(c.ask.times)
 	r := a.relation(b.stateName(c.owner))
 	if predicate != nil {
 		r.node = b.node("", &operators.FilterSpec{Predicate: predicate}, b.schema(r), r.node)
@@ -351,12 +352,12 @@ func (a *aggregation) relation(name string) *relation {
 func (a *aggregation) chooseMode(ask request, s *selectClause) bool {
 	closes := a.spec.Window != nil && timeKind(a.windowTime) != ""
 	switch {
-	case ask == asDefault && closes:
+	case ask.mode == modeAsDefault && closes:
 		a.spec.Mode = operators.Append
-	case ask == asDefault:
+	case ask.mode == modeAsDefault:
 		a.spec.Mode = operators.Update
 	default:
-		a.spec.Mode = operators.Mode(ask)
+		a.spec.Mode = operators.Mode(ask.mode)
 	}
 	switch {
 	case a.spec.Mode != operators.Append || closes:

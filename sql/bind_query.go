@@ -30,8 +30,14 @@ func (b *binder) tableAs(t *table, ask request) *relation {
 		return r
 	}
 	owner := t.owner
-	if ask != asDefault {
-		owner += "." + operators.Mode(ask).String()
+	if ask.times != nil && (t.isView || t.step != nil) {
+		if r := b.tableAs(t, asDefault); r == nil || !r.aggregated {
+			return b.tableAs(t, request{mode: ask.mode}) // no times change it: it stays shared
+		}
+		owner = ask.times.sink.text + "." + owner
+	}
+	if ask.mode != modeAsDefault {
+		owner += "." + operators.Mode(ask.mode).String()
 	}
 	var r *relation
 	if t.step != nil {
@@ -43,10 +49,10 @@ func (b *binder) tableAs(t *table, ask request) *relation {
 	switch {
 	case r == nil:
 	case r.aggregated:
-		t.bound[requestOf(r.mode)] = r
+		t.bound[ask.withMode(int8(r.mode))] = r
 	default:
 		for _, m := range []operators.Mode{operators.Append, operators.Update, operators.Complete} {
-			t.bound[requestOf(m)] = r
+			t.bound[ask.withMode(int8(m))] = r
 		}
 	}
 	return r
@@ -66,7 +72,7 @@ func (b *binder) query(c *queryContext, q *query) *relation {
 			}
 			t := &table{name: w.name, query: w.query, owner: c.owner + "." + w.name.text, bound: make(map[request]*relation)}
 			t.scope = &scope{outer: c.scope.outer, tables: cloneTables(c.scope.tables)}
-			b.tableAs(t, asDefault)
+			b.tableAs(t, c.ask.withMode(modeAsDefault))
 			c.scope.tables[key] = t
 		}
 	}
@@ -145,7 +151,7 @@ func (b *binder) selectClause(c *queryContext, s *selectClause, q *query) *relat
 	isAggregate := s.isAggregate(q.orderBy)
 	ask := c.ask
 	if isAggregate || len(s.joins) > 0 {
-		ask = asDefault // its own result has the mode that is asked for
+		ask = ask.withMode(modeAsDefault) // its own result has the mode that is asked for
 	}
 	if s.from.asOf != nil {
 		b.fault(s.from.asOf.place(), "FOR SYSTEM_TIME AS OF stands behind a table that is joined")

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"text/tabwriter"
+	"time"
 
 	"github.com/tidemill/tidemill"
 	"github.com/tidemill/tidemill/operators"
@@ -10,12 +11,18 @@ import (
 
 type checkCommand struct {
 	jobFlags
-	Mode string `placeholder:"MODE" help:"Output mode of results that do not say: append, update or complete."`
+	defaultFlags
+}
+
+// defaultFlags are what the sinks of a job do not say.
+type defaultFlags struct {
+	Mode     string        `placeholder:"MODE" help:"Output mode of results that do not say: append, update or complete."`
+	Lateness time.Duration `placeholder:"TIME" help:"How long after the end of its windows a row still counts, in sinks that do not say."`
 }
 
 // Run checks the job.
 func (c *checkCommand) Run(s streams) error {
-	plan, err := plan(&c.jobFlags, c.Mode, s)
+	plan, err := plan(&c.jobFlags, c.defaultFlags, s)
 	if err != nil {
 		return err
 	}
@@ -31,7 +38,7 @@ func (c *checkCommand) Run(s streams) error {
 
 type explainCommand struct {
 	jobFlags
-	Mode      string   `placeholder:"MODE" help:"Output mode of results that do not say: append, update or complete."`
+	defaultFlags
 	Against   string   `placeholder:"DIR" help:"Say what a start from this checkpoint would keep, migrate, rebuild or refuse, and why."`
 	DropState []string `placeholder:"NAME" sep:"none" help:"As for run."`
 }
@@ -41,7 +48,7 @@ func (c *explainCommand) Run(s streams) error {
 	if c.Against != "" {
 		return c.compare(s)
 	}
-	plan, err := plan(&c.jobFlags, c.Mode, s)
+	plan, err := plan(&c.jobFlags, c.defaultFlags, s)
 	if err != nil {
 		return err
 	}
@@ -51,7 +58,7 @@ func (c *explainCommand) Run(s streams) error {
 
 // compare prints what a start from a checkpoint would do. Columns that are inferred are those that a start would infer.
 func (c *explainCommand) compare(s streams) error {
-	job, err := describe(&c.jobFlags, tidemill.Config{Mode: c.Mode, DropState: c.DropState, Stdin: s.stdin}, tidemill.New, s)
+	job, err := describe(&c.jobFlags, tidemill.Config{Mode: c.Mode, Lateness: c.Lateness, DropState: c.DropState, Stdin: s.stdin}, tidemill.New, s)
 	if err != nil {
 		return err
 	}
@@ -88,8 +95,8 @@ func (c *explainCommand) compare(s streams) error {
 }
 
 // plan returns the plan of a job that is right, opening nothing.
-func plan(flags *jobFlags, mode string, s streams) (*operators.Plan, error) {
-	job, err := describe(flags, tidemill.Config{Mode: mode}, tidemill.NewCheck, s)
+func plan(flags *jobFlags, defaults defaultFlags, s streams) (*operators.Plan, error) {
+	job, err := describe(flags, tidemill.Config{Mode: defaults.Mode, Lateness: defaults.Lateness}, tidemill.NewCheck, s)
 	if err != nil {
 		return nil, err
 	}

@@ -91,6 +91,34 @@ func aggregate(spec *operators.AggregateSpec, in []row, counts *Counts) ([]row, 
 	return out, nil
 }
 
+// late returns the rows that count for none of the windows that they are in.
+func late(spec *operators.LateSpec, in []row) ([]row, error) {
+	var out []row
+	for _, r := range in {
+		values, err := evalAll(append(slices.Clone(spec.Exprs), spec.Window.Time), r.values)
+		if errors.Is(err, errBad) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		at, ok := values[len(values)-1].(batch.Time)
+		if !ok {
+			continue
+		}
+		isLate := false
+		for _, w := range windowsOf(spec.Window, at) {
+			if isLate = w[1].Sub(-spec.Window.Lateness) <= r.watermark; !isLate {
+				break
+			}
+		}
+		if isLate {
+			out = append(out, r)
+		}
+	}
+	return out, nil
+}
+
 func keysAndArgs(spec *operators.AggregateSpec, r row) (keys, args []any, err error) {
 	if keys, err = evalAll(spec.Keys, r.values); err != nil {
 		return nil, nil, err

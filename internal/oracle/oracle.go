@@ -75,6 +75,8 @@ func Run(plan *operators.Plan, inputs map[string][]Split) (outputs map[string][]
 			out, err = sortRows(spec, ins[0], &counts)
 		case *operators.AggregateSpec:
 			out, err = aggregate(spec, ins[0], &counts)
+		case *operators.LateSpec:
+			out, err = late(spec, ins[0])
 		case *operators.OutputSpec:
 			outputs[spec.Sink] = [][]any{}
 			for _, r := range ins[0] {

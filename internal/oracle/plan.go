@@ -46,6 +46,8 @@ func RandomPlan(rng *rand.Rand) *Case {
 		node = p.rowwise(node)
 	}
 	switch {
+	case timeColumn(node.Schema) >= 0 && p.chance(8):
+		node = p.late(node)
 	case p.chance(60):
 		node = p.aggregate(node)
 		if p.c.Mode == operators.Append && p.chance(40) {

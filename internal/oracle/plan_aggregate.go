@@ -59,6 +59,15 @@ func (p *planner) window(at *expr.Spec) *operators.WindowSpec {
 	return w
 }
 
+// late keeps the rows that an aggregate would count as late.
+func (p *planner) late(in *operators.Node) *operators.Node {
+	spec := &operators.LateSpec{Window: p.window(expr.Column(in.Schema, timeColumn(in.Schema)))}
+	for range p.IntN(3) {
+		spec.Exprs = append(spec.Exprs, p.expression(in.Schema, scalarTypes[p.IntN(len(scalarTypes))], p.IntN(2)))
+	}
+	return p.add(spec, in.Schema, in)
+}
+
 func (p *planner) aggSpec(schema *arrow.Schema) operators.AggSpec {
 	depth := p.IntN(2)
 	a := operators.AggSpec{Name: p.name(), Func: []string{"count", "count", "sum", "avg", "min", "max"}[p.IntN(6)]}

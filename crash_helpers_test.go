@@ -67,6 +67,11 @@ CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INT
 CREATE SINK all INTO 'file:OUT/all' FORMAT JSON WITH (compression = 'none', roll_rows = 25) AS SELECT user, n FROM e;
 CREATE SINK w INTO 'file:OUT/w' FORMAT CSV WITH (roll_rows = 9) AS
   SELECT window.end, user, count(*) AS c FROM e GROUP BY window(at, '1 second'), user`},
+	{name: "distinct", sinks: []string{"d", "first"}, script: `
+CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INTERVAL '1 second')
+  FROM 'file:DIR/part-0.csv' FORMAT CSV WITH (max_rows_per_interval = 60);
+CREATE SINK d INTO 'file:OUT/d' FORMAT CSV AS SELECT DISTINCT user, date_trunc('SECOND', at) AS second, at FROM e;
+CREATE SINK first INTO 'file:OUT/first' FORMAT CSV AS SELECT DISTINCT ON (user) WITHIN INTERVAL '500 milliseconds' * FROM e`},
 	{name: "union", sinks: []string{"w"}, script: `
 CREATE SOURCE a (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INTERVAL '1 second')
   FROM 'file:DIR/part-0.csv' FORMAT CSV WITH (max_rows_per_interval = 60);

@@ -26,11 +26,13 @@ type DStream struct {
 // query is a SELECT in the making.
 type query struct {
 	items, from, where, group, order string
-	limit                            int64 // -1: all
+	// distinct is "" or DISTINCT with what belongs to it and a space.
+	distinct string
+	limit    int64 // -1: all
 }
 
 func (q query) String() string {
-	s := "SELECT " + q.items + " FROM " + q.from
+	s := "SELECT " + q.distinct + q.items + " FROM " + q.from
 	if q.where != "" {
 		s += " WHERE " + q.where
 	}
@@ -96,7 +98,7 @@ func quoteText(s string) string {
 
 // view makes the rows so far a table of their own, for a step that can't be part of the same SELECT.
 func (s DStream) view() DStream {
-	if s.query.items == "*" && s.query.where == "" && s.query.order == "" && s.query.limit < 0 {
+	if s.query.items == "*" && s.query.distinct == "" && s.query.where == "" && s.query.order == "" && s.query.limit < 0 {
 		return s
 	}
 	s.c.views++

@@ -57,6 +57,11 @@ func TestStepsOfAStream(t *testing.T) {
 		{name: "where, then select", steps: func(s tidemill.DStream) { s.Where("n > 2").Select("n * 2 AS m").Print() }, want: "m\n6\n22\n"},
 		{name: "where, twice", steps: func(s tidemill.DStream) { s.Where("n > 1").Where("n < 10").Select("n").Print() }, want: "n\n3\n2\n"},
 		{name: "select of a select", steps: func(s tidemill.DStream) { s.Select("n + 1 AS m").Select("m * 10 AS x").Print() }, want: "x\n40\n20\n30\n120\n"},
+		{name: "the first of rows with equal columns", steps: func(s tidemill.DStream) { s.DropDuplicates("k").Select("n", "k").Print() }, want: "n,k\n3,c\n1,a\n2,b\n"},
+		{name: "all rows with a limit, once", steps: func(s tidemill.DStream) { s.Select("n < 3 AS low").DropDuplicates().Print() }, want: "low\nfalse\ntrue\n"},
+		{name: "the first of a time", steps: func(s tidemill.DStream) {
+			s.DropDuplicatesWithin(10*time.Second, "n < 3").Select("n").Print()
+		}, want: "n\n3\n1\n"},
 		{name: "order and limit", steps: func(s tidemill.DStream) { s.Select("n", "k").OrderBy("n DESC").Limit(2).Print() }, want: "n,k\n11,a\n3,c\n"},
 		{name: "where after a limit", steps: func(s tidemill.DStream) { s.Select("n").OrderBy("n").Limit(3).Where("n > 1").Print() }, want: "n\n2\n3\n"},
 		{name: "a stream that is used twice", steps: func(s tidemill.DStream) {

@@ -44,6 +44,13 @@ CREATE SINK w INTO 'file:OUT/w' FORMAT CSV WITH (lateness = '2 seconds', late = 
 CREATE VIEW small AS SELECT window.end AS at, user, count(*) AS c FROM e GROUP BY window(at, '1 second'), user;
 CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS
   SELECT window.end, count(*) AS users, sum(c) AS events FROM small GROUP BY window(at, '5 seconds')`},
+	{name: "distinct rows", sinks: []string{"d", "u"}, minRows: 40, script: eventSource + `
+CREATE SINK d INTO 'file:OUT/d' FORMAT CSV AS SELECT DISTINCT user, n / 20 AS part, date_trunc('SECOND', at) AS second, at FROM e;
+CREATE SINK u INTO 'file:OUT/u' FORMAT CSV AS SELECT DISTINCT user, CAST(n AS TEXT) AS n FROM e`},
+	{name: "the first row of a key, for a time", sinks: []string{"d"}, minRows: 40, script: `
+CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INTERVAL '1 second')
+  FROM 'file:DIR/part-0.csv' FORMAT CSV WITH (CUT);
+CREATE SINK d INTO 'file:OUT/d' FORMAT CSV AS SELECT DISTINCT ON (user) WITHIN WATERMARK * FROM e`},
 }
 
 // TestRowsOfEveryJobAreTheSameHoweverItIsRun runs each job as one big batch, as many intervals, with 1, 2 and 5 workers, and

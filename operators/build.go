@@ -30,6 +30,8 @@ func Build(n *Node, env Env) (Operator, error) {
 		return NewFunc(s, n.Schema, env)
 	case *CustomSpec:
 		return newCustom(n, s, env)
+	case *DedupSpec:
+		return NewDedup(n.Name, s, n.Schema, env)
 	}
 	return nil, fmt.Errorf("build node %d: %T is no operator", n.ID, n.Spec)
 }
@@ -47,6 +49,7 @@ var (
 	_ Spec = (*FuncSpec)(nil)
 	_ Spec = (*CustomSpec)(nil)
 	_ Spec = (*JoinSpec)(nil)
+	_ Spec = (*DedupSpec)(nil)
 )
 
 // exprsOf returns the expressions of a spec, over the columns of its input.
@@ -71,6 +74,8 @@ func exprsOf(s Spec) []*expr.Spec {
 		return exprs
 	case *LateSpec:
 		return append([]*expr.Spec{s.Window.Time}, s.Exprs...)
+	case *DedupSpec:
+		return s.exprs()
 	case *SortSpec:
 		exprs := make([]*expr.Spec, len(s.By))
 		for i, k := range s.By {

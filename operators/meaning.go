@@ -13,6 +13,10 @@ import (
 // meaning says what the tables of an aggregate were computed as. It is kept with them as StateTable.Meaning, so that another
 // plan can be compared with it. Fields are only added, and mean what they meant before where they are missing.
 type meaning struct {
+	// Kind is that of the operator, "" for an aggregate, and Detail what it does besides its keys. Rows of another kind or detail
+	// can't be gone on with.
+	Kind       string             `json:"kind,omitempty"`
+	Detail     string             `json:"detail,omitempty"`
 	Window     *windowMeaning     `json:"window,omitempty"`
 	Keys       []keyMeaning       `json:"keys,omitempty"`
 	Aggregates []aggregateMeaning `json:"aggregates,omitempty"`

@@ -50,6 +50,8 @@ func StateTables(n *Node) []StateTable {
 		if s.Tables != nil {
 			return s.Tables(n.Name)
 		}
+	case *DedupSpec:
+		return dedupTables(n.Name, s)
 	}
 	return nil
 }
@@ -85,6 +87,10 @@ func CompareState(have, want *StateTable) *StateChange {
 	is, err := decodeMeaning(want.Meaning)
 	if err != nil {
 		c.refuse("%s", err)
+		return c
+	}
+	if was.Kind != "" || is.Kind != "" {
+		c.compareKinds(was, is)
 		return c
 	}
 	if !c.compareWindows(was.Window, is.Window) {

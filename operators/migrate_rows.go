@@ -68,7 +68,10 @@ func (m *StateMigration) Migrate(shard int, rows arrow.RecordBatch, put func(sha
 	for s := range m.shards {
 		m.shards[s] = m.shards[s][:0]
 	}
-	keys := m.change.want.Keys[1:] // the first one is the time
+	keys := m.change.want.Keys
+	if m.change.want.Schema.Field(keys[0]).Name == "start" { // the time of a pane is not part of what chooses the shard
+		keys = keys[1:]
+	}
 	for i := range n {
 		m.key = m.key[:0]
 		for _, k := range keys {

@@ -88,7 +88,7 @@ func (p *pruner) need(n *Node) {
 		for i, k := range s.Keep {
 			from[k] = from[k] || mine[i]
 		}
-	case *FilterSpec, *LateSpec, *SortSpec:
+	case *FilterSpec, *LateSpec, *SortSpec, *DedupSpec:
 		for i, isNeeded := range mine {
 			from[i] = from[i] || isNeeded
 		}
@@ -208,6 +208,8 @@ func (p *pruner) remapPassing(n *Node) Spec {
 			kept.Exprs = append(kept.Exprs, p.remap(n, e))
 		}
 		return kept
+	case *DedupSpec:
+		return s.remapped(func(e *expr.Spec) *expr.Spec { return p.remap(n, e) })
 	case *SortSpec:
 		kept := *s
 		kept.By = slices.Clone(s.By)

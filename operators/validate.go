@@ -36,6 +36,8 @@ func Validate(p *Plan) error {
 		names[n.Name] = n.ID
 		if isAggregate {
 			errs = append(errs, validateAggregate(n.Name, spec))
+		} else if s, ok := n.Spec.(validSpec); ok {
+			errs = append(errs, s.validate(n.Name))
 		}
 		if source := p.updatingInput(n); source != nil {
 			errs = append(errs, fmt.Errorf("%s: its input %s is an updating result, which changes rows that it gave before: only an "+
@@ -44,6 +46,12 @@ func Validate(p *Plan) error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// validSpec is the spec of an operator with state that tells what is wrong with it.
+type validSpec interface {
+	// validate reports all that is wrong; name is that of the node.
+	validate(name string) error
 }
 
 // updatingInput returns an aggregate above n whose rows are not final, or nil.

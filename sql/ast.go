@@ -92,13 +92,15 @@ type term interface {
 }
 
 type selectClause struct {
-	at      Pos
-	items   []item
-	from    tableRef
-	joins   []joinClause
-	where   node
-	groupBy []node
-	having  node
+	at       Pos
+	distinct *distinct // nil: all rows
+	items    []item
+	from     tableRef
+	joins    []joinClause
+	where    node
+	groupBy  []node
+	having   node
+	windows  []namedWindow
 }
 
 // item is an entry of a SELECT list: an expression, or a star with an optional qualifier.
@@ -167,6 +169,7 @@ type call struct {
 	fn   string // in lower case
 	args []node
 	star bool // count(*)
+	over *overClause
 }
 
 // caseOf is a CASE; operand is nil in the searched form, otherwise may be nil.

@@ -304,11 +304,7 @@ func (b *binder) finish(job *Job) (*Job, error) {
 
 // stateName returns the name of the next stateful node of an owner: hot.aggregate, then hot.aggregate2.
 func (b *binder) stateName(owner string) string {
-	b.stateOf[owner]++
-	if n := b.stateOf[owner]; n > 1 {
-		return owner + ".aggregate" + itoa(n)
-	}
-	return owner + ".aggregate"
+	return b.stateNameOf(owner, "aggregate")
 }
 
 // lookup returns the table that FROM names.

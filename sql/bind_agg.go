@@ -16,7 +16,7 @@ func (s *selectClause) isAggregate(orderBy []orderTerm) bool {
 	found := len(s.groupBy) > 0 || s.having != nil
 	visit := func(n node) bool {
 		c, ok := n.(*call)
-		found = found || ok && isAggregateName(c.fn)
+		found = found || ok && isAggregateName(c.fn) && c.over == nil
 		return !found
 	}
 	for _, it := range s.items {

@@ -148,6 +148,9 @@ type output struct {
 
 // selectClause binds a SELECT, with ORDER BY and LIMIT of its query.
 func (b *binder) selectClause(c *queryContext, s *selectClause, q *query) *relation {
+	if s.distinct != nil && s.distinct.on == nil {
+		return b.distinct(c, s, q)
+	}
 	isAggregate := s.isAggregate(q.orderBy)
 	ask := c.ask
 	if isAggregate || len(s.joins) > 0 {
@@ -166,6 +169,11 @@ func (b *binder) selectClause(c *queryContext, s *selectClause, q *query) *relat
 		in = filtered
 	} else {
 		ok = false
+	}
+	if s.distinct != nil {
+		if in = b.distinctOn(c, s, isAggregate, in); in == nil {
+			return nil
+		}
 	}
 	var r *relation
 	if isAggregate {

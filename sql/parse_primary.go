@@ -188,7 +188,8 @@ func (p *parser) function() node {
 	c.base = p.above(t.pos, c.args...)
 	switch next := p.peek(); {
 	case p.isWords("OVER"):
-		p.fail(next.pos, "not supported yet: OVER: windows in time are GROUP BY window(column, '10 seconds')")
+		c.over = p.over()
+		c.base = p.above(t.pos, append(c.over.nodes(), c.args...)...)
 	case p.isWords("FILTER") && p.peekAt(1).text == "(":
 		p.fail(next.pos, "not supported yet: FILTER: write %s(CASE WHEN … THEN … END)", c.fn)
 	case p.isWords("WITHIN", "GROUP"), p.isWords("IGNORE", "NULLS"), p.isWords("RESPECT", "NULLS"):

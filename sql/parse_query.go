@@ -117,9 +117,7 @@ func (p *parser) orderTerm() orderTerm {
 
 func (p *parser) selectClause() *selectClause {
 	s := &selectClause{at: p.take().pos}
-	if t := p.peek(); p.isWords("DISTINCT") && !p.isAliasNext(1) {
-		p.fail(t.pos, "not supported yet: SELECT DISTINCT: use GROUP BY with all columns")
-	}
+	s.distinct = p.distinct()
 	s.items = p.items()
 	if t := p.peek(); t.kind == endOfScript || p.isSign(";") || p.isSign(")") && p.depth > 1 {
 		p.fail(s.at, "SELECT needs FROM and a source or view: nothing streams without one")
@@ -151,9 +149,7 @@ func (p *parser) selectClause() *selectClause {
 	if p.acceptWords("HAVING") {
 		s.having = p.expression()
 	}
-	if t := p.peek(); p.isWords("WINDOW") {
-		p.fail(t.pos, "not supported yet: the WINDOW clause: windows in time are GROUP BY window(column, '10 seconds')")
-	}
+	s.windows = p.windows()
 	return s
 }
 

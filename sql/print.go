@@ -147,18 +147,7 @@ func (q *query) print(b *printer) {
 	}
 	if len(q.orderBy) > 0 {
 		b.add(" ORDER BY ")
-		b.list(len(q.orderBy), func(i int) {
-			o := q.orderBy[i]
-			o.expr.print(b)
-			if o.descending {
-				b.add(" DESC")
-			}
-			if o.nullsFirst {
-				b.add(" NULLS FIRST")
-			} else {
-				b.add(" NULLS LAST")
-			}
-		})
+		b.list(len(q.orderBy), func(i int) { q.orderBy[i].print(b) })
 	}
 	if q.limit >= 0 {
 		b.add(" LIMIT ", strconv.FormatInt(q.limit, 10))
@@ -173,6 +162,9 @@ func (q *query) printInBrackets(b *printer) {
 
 func (s *selectClause) print(b *printer) {
 	b.add("SELECT ")
+	if s.distinct != nil {
+		s.distinct.print(b)
+	}
 	b.list(len(s.items), func(i int) {
 		it := s.items[i]
 		if it.expr == nil {
@@ -205,6 +197,14 @@ func (s *selectClause) print(b *printer) {
 	if s.having != nil {
 		b.add(" HAVING ")
 		s.having.print(b)
+	}
+	if len(s.windows) > 0 {
+		b.add(" WINDOW ")
+		b.list(len(s.windows), func(i int) {
+			b.name(s.windows[i].name.text)
+			b.add(" AS ")
+			s.windows[i].over.print(b)
+		})
 	}
 }
 
@@ -270,6 +270,10 @@ func (n *call) print(b *printer) {
 		}
 		b.list(len(n.args), func(i int) { n.args[i].print(b) })
 		b.add(")")
+	}
+	if n.over != nil {
+		b.add(" OVER ")
+		n.over.print(b)
 	}
 }
 

@@ -77,6 +77,8 @@ func Run(plan *operators.Plan, inputs map[string][]Split) (outputs map[string][]
 			out, err = aggregate(spec, ins[0], &counts)
 		case *operators.LateSpec:
 			out, err = late(spec, ins[0])
+		case *operators.DedupSpec:
+			out, err = dedup(spec, ins[0], &counts)
 		case *operators.OutputSpec:
 			outputs[spec.Sink] = [][]any{}
 			for _, r := range ins[0] {

@@ -45,6 +45,9 @@ func RandomPlan(rng *rand.Rand) *Case {
 	for range p.IntN(4) {
 		node = p.rowwise(node)
 	}
+	if p.chance(15) {
+		node = p.dedup(node)
+	}
 	switch {
 	case timeColumn(node.Schema) >= 0 && p.chance(8):
 		node = p.late(node)

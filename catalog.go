@@ -29,7 +29,7 @@ func (k catalog) Columns(def *sql.SourceDef) ([]arrow.Field, error) {
 		return nil, err
 	}
 	if s, ok := spec.source.(ingest.ColumnSource); ok {
-		return s.Columns(), nil
+		return s.Columns()
 	}
 	if spec.format.Name() == "TEXT" {
 		return spec.format.Infer(nil)

@@ -46,8 +46,9 @@ type Context struct {
 	views   int                  // made by DStream
 	steps   map[string]*sql.Step // made by Step, by name
 	isCheck bool                 // nothing may be opened
-	// ownSinks are sinks that the caller made, by URI.
-	ownSinks map[string]egress.Sink
+	// ownSinks and ownSources are those that the caller made, by URI.
+	ownSinks   map[string]egress.Sink
+	ownSources map[string]ingest.Source
 
 	// What the script says, once it is bound.
 	isBound bool
@@ -251,6 +252,13 @@ func (c *Context) newSource(def *sql.SourceDef) (sourceSpec, error) {
 			}
 		}
 		spec.format = f
+	}
+	if own := c.ownSources[def.URI]; own != nil {
+		for key := range rest {
+			errs = append(errs, fmt.Errorf("option %q is unknown: the source was made in Go", key))
+		}
+		spec.source = own
+		return spec, errors.Join(errs...)
 	}
 	source, err := ingest.Open(def.URI, rest, spec.format, ingest.OpenSpec{Mem: c.pool, Now: c.now, Stdin: c.cfg.Stdin})
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/tidemill/tidemill/batch"
 	"github.com/tidemill/tidemill/egress"
+	"github.com/tidemill/tidemill/ingest"
 )
 
 // DStream is a stream of rows over intervals. Its methods describe the next step and return it; expressions are SQL over the
@@ -68,6 +69,27 @@ func (c *Context) Source(name, uri string, o SourceOptions) DStream {
 	}
 	c.add(s + " FROM " + quoteText(uri) + endOf(o.Format, o.Options))
 	return c.Table(name)
+}
+
+// FromSource adds a source of the caller's to the job, as Source does. The job opens it once, and closes it.
+func (c *Context) FromSource(name string, source ingest.Source, o SourceOptions) DStream {
+	if c.ownSources == nil {
+		c.ownSources = make(map[string]ingest.Source)
+	}
+	c.ownSources[ownScheme+name] = source
+	return c.Source(name, ownScheme+name, o)
+}
+
+// FromRecordBatches adds a source whose rows are record batches in memory, of the schema given. They are retained while the job runs,
+// and must not change meanwhile. The source ends behind them; a restart from a checkpoint needs the same batches again. o.Columns names
+// those that are used, in any order, and computed ones; left out, all are. The error says which column has a type that can't be read:
+// see ingest.NewRecords.
+func (c *Context) FromRecordBatches(name string, schema *arrow.Schema, batches []arrow.RecordBatch, o SourceOptions) (DStream, error) {
+	source, err := ingest.NewRecords(schema, batches)
+	if err != nil {
+		return DStream{}, fmt.Errorf("source %s: %w", name, err)
+	}
+	return c.FromSource(name, source, o), nil
 }
 
 // Table returns the rows of a source or view that was created by SQL or Source.
@@ -246,7 +268,7 @@ func (c *Context) own(name string, sink egress.Sink) string {
 	return ownScheme + name
 }
 
-// ownScheme begins the URI of a sink that the caller made.
+// ownScheme begins the URI of a source or sink that the caller made.
 const ownScheme = "go:"
 
 // ForeachBatch calls fn with the rows of each interval, one call after the other, also when there are none. rows is valid until fn

@@ -19,7 +19,6 @@ type worker struct {
 	engine   *engine
 	chain    *chain
 	decoders map[*sourceRun]ingest.Decoder
-	views    map[*sourceRun]*batch.View // columns that a columnar source's plan uses
 
 	// Of the block in work.
 	split     *splitRun
@@ -32,21 +31,24 @@ type worker struct {
 func newWorker(e *engine, c *chain) (*worker, error) {
 	w := &worker{
 		engine: e, chain: c,
-		decoders: make(map[*sourceRun]ingest.Decoder), views: make(map[*sourceRun]*batch.View),
+		decoders: make(map[*sourceRun]ingest.Decoder),
 	}
 	w.onBad = func(b ingest.BadRow) { w.split.source.onBadRecord(w.split, b) }
 	for _, s := range e.sources {
 		if s.scan == nil {
 			continue
 		}
-		if s.format != nil {
-			d, err := s.format.NewDecoder(ingest.DecodeSpec{Declared: s.scan.Declared, Used: s.scan.Used, Mem: s.node.account})
-			if err != nil {
-				w.close()
-				return nil, fmt.Errorf("source %s: %w", s.name, err)
-			}
-			w.decoders[s] = d
+		spec := ingest.DecodeSpec{Declared: s.scan.Declared, Used: s.scan.Used, Mem: s.node.account}
+		if s.format == nil {
+			w.decoders[s] = ingest.NewColumnDecoder(spec)
+			continue
 		}
+		d, err := s.format.NewDecoder(spec)
+		if err != nil {
+			w.close()
+			return nil, fmt.Errorf("source %s: %w", s.name, err)
+		}
+		w.decoders[s] = d
 	}
 	return w, nil
 }
@@ -112,7 +114,7 @@ func (w *worker) process(ctx context.Context, item work) error {
 		return nil
 	}
 	w.split, w.seq, w.published = item.split, b.Seq, false
-	rows, err := w.decode(ctx, s, b)
+	rows, err := w.decoders[s].Decode(ctx, b, w.onBad)
 	if err != nil {
 		return fmt.Errorf("decode source %s: split %s: offset %d: %w", s.name, item.split.name, b.From.Pos, err)
 	}
@@ -129,22 +131,6 @@ func (w *worker) process(ctx context.Context, item work) error {
 		w.split.times.publish(w.seq, batch.MinTime)
 	}
 	return nil
-}
-
-func (w *worker) decode(ctx context.Context, s *sourceRun, b *ingest.Block) (batch.Batch, error) {
-	if b.Rows == nil {
-		return w.decoders[s].Decode(ctx, b, w.onBad)
-	}
-	v := w.views[s]
-	if v == nil {
-		v = batch.NewView(s.scan.DecodedSchema())
-		w.views[s] = v
-	}
-	for i, used := range s.scan.Used {
-		v.Set(i, b.Rows.Column(used))
-	}
-	v.SetRows(int(b.Rows.NumRows()))
-	return batch.Batch{Rows: v}, nil
 }
 
 // mark gives a batch that left the scan its watermarks. It looks at rows one by one only if one of them may be before its own

@@ -9,6 +9,8 @@ import (
 	"net"
 	"os"
 
+	"github.com/apache/arrow-go/v18/arrow"
+
 	"github.com/tidemill/tidemill"
 )
 
@@ -120,6 +122,9 @@ func (w *Workload) execute(ctx context.Context, req Request, rows int64) (Sample
 	if w.operators != nil {
 		in = w.operators.stream(rows)
 	}
+	if w.records != nil {
+		in.records = w.records(rows)
+	}
 	m := begin()
 	if err := w.open(ctx, req, &in); err != nil {
 		return Sample{}, err
@@ -153,6 +158,10 @@ func runEngine(ctx context.Context, w *Workload, req Request, rows int64) (Sampl
 	if w.TCP {
 		uri = "tcp://" + req.Address
 	}
+	var records []arrow.RecordBatch
+	if w.records != nil {
+		records = w.records(rows)
+	}
 	sink := w.newSink()
 	m, err := beginProfiled(req.CPUProfile)
 	if err != nil {
@@ -161,6 +170,12 @@ func runEngine(ctx context.Context, w *Workload, req Request, rows int64) (Sampl
 	job, err := tidemill.New(tidemill.Config{Workers: req.Workers, Mode: w.mode(), Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return Sample{}, err
+	}
+	if records != nil {
+		_, err := job.FromRecordBatches("rows", records[0].Schema(), records, tidemill.SourceOptions{Columns: w.recordColumns})
+		if err != nil {
+			return Sample{}, err
+		}
 	}
 	if err := job.SQL(w.script(uri, rows)); err != nil {
 		return Sample{}, err

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/apache/arrow-go/v18/arrow"
+
 	"github.com/tidemill/tidemill/operators"
 )
 
@@ -25,6 +27,11 @@ type Workload struct {
 	// tallies says that the result is not kept, only its number of rows and sums.
 	tallies bool
 	fold    fold
+
+	// records are given to the engine as Arrow record batches in memory, through its public interface: a source named rows, with the
+	// columns of recordColumns. It is nil where there are none.
+	records       func(rows int64) []arrow.RecordBatch
+	recordColumns string
 
 	// operators is set where batches are given to the operators of the plan directly, without source and sink.
 	operators *operatorInput
@@ -48,6 +55,8 @@ type stream struct {
 	rows  int64
 	keys  []int64
 	texts [][]byte
+	// records are what the engine is given, of workloads over record batches.
+	records []arrow.RecordBatch
 }
 
 // rows returns the number of rows at a scale.
@@ -73,5 +82,5 @@ func (w *Workload) mode() string {
 
 // Workloads returns all workloads.
 func Workloads() []*Workload {
-	return slices.Concat(textWorkloads, eventWorkloads, groupWorkloads, operatorWorkloads, decodeWorkloads, nexmarkWorkloads, latencyWorkloads)
+	return slices.Concat(textWorkloads, eventWorkloads, recordWorkloads, groupWorkloads, operatorWorkloads, decodeWorkloads, nexmarkWorkloads, latencyWorkloads)
 }

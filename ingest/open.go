@@ -33,8 +33,9 @@ type OpenSpec struct {
 // ColumnSource is a Source that delivers rows, not bytes: it has no format.
 type ColumnSource interface {
 	Source
-	// Columns returns the columns of its rows. The result must not be changed.
-	Columns() []arrow.Field
+	// Columns returns the columns of its rows under the engine's types. It may have to open something for that. The result must not be
+	// changed. Blocks may have more columns, in another order, and of the types that NewColumnDecoder converts.
+	Columns() ([]arrow.Field, error)
 }
 
 // Listener is a Source that peers connect to.

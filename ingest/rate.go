@@ -71,7 +71,7 @@ func newRateSource(rest string, o *sourceOptions, _ Format, spec OpenSpec) Sourc
 }
 
 // Columns returns timestamp TIMESTAMP and value BIGINT.
-func (s *rateSource) Columns() []arrow.Field { return rateColumns }
+func (s *rateSource) Columns() ([]arrow.Field, error) { return rateColumns, nil }
 
 // Open starts the clock, or takes it from the offset.
 func (s *rateSource) Open(_ context.Context, after map[string]Position, events func(SplitEvent)) error {

@@ -63,8 +63,8 @@ func TestRateSource(t *testing.T) {
 		if source.Bounded() || !source.Replayable() {
 			t.Error("a rate is not bounded, but can be replayed")
 		}
-		if columns := source.(ingest.ColumnSource).Columns(); fmt.Sprint(columns[0].Name, columns[1].Name) != "timestampvalue" {
-			t.Errorf("columns %v", columns)
+		if columns, err := source.(ingest.ColumnSource).Columns(); err != nil || fmt.Sprint(columns[0].Name, columns[1].Name) != "timestampvalue" {
+			t.Errorf("columns %v, %v", columns, err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 999*time.Millisecond)
 		defer cancel()

@@ -229,6 +229,12 @@ func (c *Context) newSource(def *sql.SourceDef) (sourceSpec, error) {
 				errs = append(errs, fmt.Errorf("option idle: want a time such as '10 seconds', got %q", value))
 			}
 			spec.idle = d
+		case key == "max_ahead":
+			d, err := parseMaxAhead(value)
+			if err != nil {
+				errs = append(errs, fmt.Errorf("option max_ahead: %w", err))
+			}
+			spec.maxAhead = d
 		case key == "journal":
 			on, err := parseSwitch(value)
 			if err != nil {
@@ -284,6 +290,18 @@ func formatOf(uri string) string {
 		return "JSON"
 	}
 	return ""
+}
+
+// parseMaxAhead returns how far ahead of its arrival a row may be, neverAhead for off.
+func parseMaxAhead(value string) (time.Duration, error) {
+	if value == "off" {
+		return neverAhead, nil
+	}
+	d, err := sql.ParseInterval(value)
+	if err != nil || d <= 0 {
+		return 0, fmt.Errorf("want a time such as '1 hour', or off, got %q", value)
+	}
+	return d, nil
 }
 
 func parseSwitch(value string) (bool, error) {

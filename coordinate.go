@@ -235,6 +235,8 @@ func (e *engine) publishStatus(iv batch.Interval, began time.Time, isLast bool) 
 	}
 	hasWatermark := false
 	for _, src := range e.sources {
+		s.Ahead += src.ahead.Load()
+		s.Behind += src.behind.Load()
 		if src.scan != nil && src.scan.EventTime >= 0 {
 			hasWatermark = true
 			s.Watermark = min(s.Watermark, src.closed)

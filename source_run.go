@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/tidemill/tidemill/batch"
@@ -18,6 +19,14 @@ import (
 // defaultIdle is how long a split may be without rows before it is set aside.
 const defaultIdle = 10 * time.Second
 
+const (
+	// defaultMaxAhead is how far a row of a source without end may be ahead of its arrival and still move the watermark: more than a
+	// wrong time zone, so that a source whose clock is off altogether is not held for good, and less than a wrong date.
+	defaultMaxAhead = 24 * time.Hour
+	// neverAhead says that every row moves the watermark.
+	neverAhead time.Duration = -1
+)
+
 // sourceSpec is a source as a front end describes it.
 type sourceSpec struct {
 	name      string
@@ -25,7 +34,8 @@ type sourceSpec struct {
 	format    ingest.Format
 	limit     int64 // rows per interval, 0 for no limit
 	idle      time.Duration
-	isJournal bool // keep a journal if the source cannot replay
+	maxAhead  time.Duration // 0: defaultMaxAhead where the source has no end, neverAhead elsewhere
+	isJournal bool          // keep a journal if the source cannot replay
 }
 
 // sourceRun is a source while the engine runs.
@@ -35,6 +45,9 @@ type sourceRun struct {
 	scan    *operators.ScanSpec
 	node    *nodeRun
 	limiter *ingest.Limiter
+
+	ahead  atomic.Int64 // rows that did not move the watermark, see Status.Ahead
+	behind atomic.Int64 // see Status.Behind
 
 	mu      sync.Mutex
 	splits  map[int32]*splitRun
@@ -58,6 +71,12 @@ func newSourceRun(e *engine, spec sourceSpec, node *nodeRun) *sourceRun {
 	}
 	if s.idle == 0 {
 		s.idle = defaultIdle
+	}
+	if s.maxAhead == 0 {
+		s.maxAhead = neverAhead
+		if !s.source.Bounded() {
+			s.maxAhead = defaultMaxAhead
+		}
 	}
 	if spec.limit > 0 {
 		s.limiter = ingest.NewLimiter(spec.limit, e.requestCut)

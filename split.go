@@ -108,6 +108,13 @@ func (c *timeChain) startAt(t batch.Time) {
 	c.mu.Unlock()
 }
 
+// start returns the least that blocks are told.
+func (c *timeChain) start() batch.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.floor
+}
+
 // reached returns the time that the split's watermark is taken from.
 func (c *timeChain) reached() batch.Time {
 	c.mu.Lock()

@@ -17,6 +17,11 @@ type Status struct {
 	RowsIn, RowsOut int64
 	BytesIn         int64
 	Bad, Late       int64
+	// Ahead counts rows whose time is further ahead of their arrival than the source's max_ahead: they do not move the watermark.
+	Ahead int64
+	// Behind counts rows that are older than what their source had closed without their split, since that had been idle, or
+	// appeared late. Late has those of them whose windows have all closed.
+	Behind int64
 	// Lag is how long after its tick the last interval was done.
 	Lag time.Duration
 	// Took is how long the end of the last interval took, in which workers stood still.

@@ -54,7 +54,7 @@ type Discoverer interface {
 }
 
 // engineOptions are read by the engine, whatever the source. Open lets them pass.
-var engineOptions = []string{"max_rows_per_interval", "idle", "journal"}
+var engineOptions = []string{"max_rows_per_interval", "idle", "journal", "max_ahead"}
 
 // schemes has the kinds of sources, with the options of each in the order of the reference page.
 var schemes = []struct {

@@ -113,6 +113,9 @@ func statusLine(s, last tidemill.Status, since time.Duration) string {
 	if s.Late > 0 {
 		add("late %d", s.Late)
 	}
+	if s.Ahead > 0 {
+		add("ahead %d", s.Ahead)
+	}
 	return strings.Join(parts, " | ")
 }
 
@@ -171,7 +174,11 @@ func (r *reporter) end(job *tidemill.Context, took time.Duration, isDone bool) {
 	}
 	r.job = job
 	r.reportBad()
-	s := job.Status()
+	fmt.Fprintln(r.w, doneLine(job.Status(), took, isDone))
+}
+
+// doneLine describes a job that has ended. What there is none of is left out.
+func doneLine(s tidemill.Status, took time.Duration, isDone bool) string {
 	word := "done"
 	if !isDone {
 		word = "stopped by an error"
@@ -183,7 +190,13 @@ func (r *reporter) end(job *tidemill.Context, took time.Duration, isDone bool) {
 	if s.Late > 0 {
 		line += ", " + plural(s.Late, "late row")
 	}
-	fmt.Fprintf(r.w, "%s, %.1f s\n", line, took.Seconds())
+	if s.Ahead > 0 {
+		line += ", " + plural(s.Ahead, "row") + " too far ahead"
+	}
+	if s.Behind > 0 {
+		line += ", " + plural(s.Behind, "row") + " of a split that was set aside"
+	}
+	return fmt.Sprintf("%s, %.1f s", line, took.Seconds())
 }
 
 func plural(n int64, what string) string {

@@ -44,6 +44,28 @@ func TestStatusLine(t *testing.T) {
 	}
 }
 
+func TestDoneLine(t *testing.T) {
+	tests := []struct {
+		name   string
+		status tidemill.Status
+		isDone bool
+		want   string
+	}{
+		{name: "what there is none of is left out", status: tidemill.Status{RowsIn: 1}, isDone: true, want: "done: 1 row in, 0 rows out, 2.5 s"},
+		{
+			name: "everything", status: tidemill.Status{RowsIn: 9, RowsOut: 2, Bad: 1, Late: 3, Ahead: 1, Behind: 2},
+			want: "stopped by an error: 9 rows in, 2 rows out, 1 bad row, 3 late rows, 1 row too far ahead, 2 rows of a split that was set aside, 2.5 s",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := doneLine(tt.status, 2500*time.Millisecond, tt.isDone); got != tt.want {
+				t.Errorf("want %q\ngot  %q", tt.want, got)
+			}
+		})
+	}
+}
+
 func TestTerminalHasOneLineThatIsWrittenAgain(t *testing.T) {
 	var b bytes.Buffer
 	r := newReporter(&b, false)

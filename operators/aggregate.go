@@ -176,9 +176,15 @@ func (a *aggregate) hasLate() bool { return a.closes && !a.spec.Window.Arrival }
 func (a *aggregate) Absorb(_ context.Context, index int, p Partial) error {
 	part, sh := p.(*aggPartial), &a.shards[index]
 	for _, src := range part.panes.panes {
-		if ids := src.sealed.ofShard(index); len(ids) > 0 {
+		ids, isScattered := src.sealed.ofShard(index), src.scatter != nil && src.scatter.shards[index].rows > 0
+		if len(ids) > 0 || isScattered {
 			to := sh.panes.at(src.start)
-			sh.held += a.absorb(sh, to, src, ids)
+			if len(ids) > 0 {
+				sh.held += a.absorb(sh, to, src, ids)
+			}
+			if isScattered {
+				sh.held += a.addScattered(sh, to, src.scatter, index)
+			}
 			sh.running.forget(src.start)
 			sh.stacked.forget(src.start)
 			if a.spec.Window != nil && a.window.isSliding() && !to.isLoose {

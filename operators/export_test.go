@@ -29,3 +29,17 @@ func TextGroups(texts *array.String, sel []int32) (all, selected, again []int32)
 	t.lookup(cols, nil, again)
 	return all, selected, again
 }
+
+// HashText is the fast twin of Hash for the canonical bytes of a text of 4 to 11 bytes.
+func HashText(text []byte) uint64 {
+	a, b := shortWords(text, 0, len(text))
+	return hashText(a, b, uint64(len(text)))
+}
+
+// ScatterEarly makes partials scatter rows by shard from the given number of groups on, before restore is called, whatever the size
+// of batches.
+func ScatterEarly(groups int) (restore func()) {
+	oldGroups, oldRows := scatterGroups, minScatterRows
+	scatterGroups, minScatterRows = groups, 1
+	return func() { scatterGroups, minScatterRows = oldGroups, oldRows }
+}

@@ -35,8 +35,14 @@ func FuzzGroupsEqualPlainMaps(f *testing.F) {
 	}
 	f.Add(long, uint8(3), false)
 	f.Add(long, uint8(0), true)
+	f.Add(long, uint8(129), false) // 129 % 3 is 0: all rows are scattered
+	f.Add(long, uint8(131), true)
+	f.Add(long, uint8(130), false)
 	in := optest.MustSchema("i BIGINT, s TEXT, n BIGINT")
 	f.Fuzz(func(t *testing.T, data []byte, partials uint8, collide bool) {
+		if partials >= 128 { // the plain twin has no rows by shard
+			defer operators.ScatterEarly(int(partials) % 3 * 100)()
+		}
 		if collide {
 			data = data[:min(len(data), 600)]
 			defer operators.CollideAll()()
@@ -193,6 +199,19 @@ func countFuzzRow(want map[string]*tally, f *batch.Frame, r int, keys []int) {
 		s.sum.Add(s.sum, big.NewInt(v))
 		s.smallest = min(s.smallest, v)
 	}
+}
+
+func FuzzShardOfTextKeys(f *testing.F) {
+	f.Add([]byte("abcd"))
+	f.Add([]byte("01234567890"))
+	f.Fuzz(func(t *testing.T, text []byte) {
+		for n := 4; n <= min(11, len(text)); n++ {
+			key := append([]byte{4, byte(n), 0, 0, 0}, text[:n]...)
+			if want, got := operators.Hash(key), operators.HashText(text[:n]); want != got {
+				t.Errorf("hash of %q: want %x, got %x", text[:n], want, got)
+			}
+		}
+	})
 }
 
 func FuzzShardOfIntegerKeys(f *testing.F) {

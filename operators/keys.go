@@ -98,6 +98,33 @@ func hashWord(tag byte, v uint64) uint64 {
 	return h ^ h>>32
 }
 
+// hashText is Hash of the canonical bytes of a text of n bytes, which are a and b, padded with 0: xxh3 for nine to sixteen bytes
+// reads the first eight, tag, length and three of the text, and the last eight, which begin in the length of a text of four bytes.
+func hashText(a, b, n uint64) uint64 {
+	const flipLow, flipHigh = 0x1F67B3B7A4A44072 ^ 0x78E5C0CC4EE679CB, 0x2172FFCC7DD05A82 ^ 0x8E2443F7744608B8
+	var last uint64
+	if n <= 8 {
+		last = a << ((64 - 8*n) & 63)
+	} else {
+		last = a>>((8*n-64)&63) | b<<((128-8*n)&63)
+	}
+	if n == minTextWord {
+		last |= n
+	}
+	low, high := (uint64(textTag)|n<<8|a<<40)^flipLow, last^flipHigh
+	productHigh, productLow := bits.Mul64(low, high)
+	h := n + 5 + bits.ReverseBytes64(low) + high + (productHigh ^ productLow)
+	h ^= h >> 37
+	h *= 0x165667919E3779F9
+	return h ^ h>>32
+}
+
+// minTextWord and maxTextWord are how many bytes a text has for hashText, with five of tag and length nine to sixteen.
+const (
+	minTextWord = 4
+	maxTextWord = 11
+)
+
 // appendDecodedKey appends the values of canonical bytes to a row of cols.
 func appendDecodedKey(cols []*batch.Column, key []byte) {
 	for _, c := range cols {

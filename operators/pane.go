@@ -23,7 +23,9 @@ type pane struct {
 	owned []int64
 	total int64 // rows in the ledger
 
-	sealed *sealed // of a sealed partial
+	// Of a partial.
+	scatter *scatter // rows that are not in table; nil if they can't be scattered
+	sealed  *sealed
 
 	// Of the state.
 	marks    []uint8
@@ -150,9 +152,9 @@ func (p *pane) mark(groups []int32, needsChanged bool) {
 	}
 	p.marks = growZero(p.mem, p.marks, p.table.len())
 	unsaved, changed := len(p.unsaved), len(p.changed)
-	p.unsaved = batch.GrowSlice(p.mem, p.unsaved, unsaved+len(groups))
+	p.unsaved = batch.GrowSlice(p.mem, p.unsaved, min(unsaved+len(groups), p.table.len())) // a group is in it once
 	if needsChanged {
-		p.changed = batch.GrowSlice(p.mem, p.changed, changed+len(groups))
+		p.changed = batch.GrowSlice(p.mem, p.changed, min(changed+len(groups), p.table.len()))
 	}
 	for _, g := range groups {
 		m := p.marks[g]
@@ -240,6 +242,9 @@ func (p *pane) reset() {
 		}
 	}
 	p.rec.words = shrink(p.mem, p.rec.words)
+	if p.scatter != nil {
+		p.scatter.reset()
+	}
 	p.owned, p.marks = shrink(p.mem, p.owned), shrink(p.mem, p.marks)
 	p.changed, p.unsaved = shrink(p.mem, p.changed), shrink(p.mem, p.unsaved)
 	p.total, p.numSaved, p.isLoose = 0, 0, false
@@ -258,6 +263,9 @@ func (p *pane) close() {
 	p.unpack()
 	p.table.close()
 	p.closeValues()
+	if p.scatter != nil {
+		p.scatter.close()
+	}
 	if s := p.sealed; s != nil {
 		batch.FreeSlice(p.mem, s.order)
 		batch.FreeSlice(p.mem, s.ids)

@@ -27,6 +27,11 @@ type aggPartial struct {
 	panes   paneSet
 	windows paneSet // rows that are late for some of their windows only, per window
 	used    bool
+	// scattered is how many bytes of rows were scattered, and isWide says that those of the interval before were, so that this one
+	// begins so.
+	scattered int
+	isWide    bool
+	intervals int
 
 	// Scratch of a batch.
 	bad     badRows
@@ -53,7 +58,11 @@ func newPartial(spec *AggregateSpec, keyTypes []arrow.DataType, hasLate bool, en
 		keyArrs: make([]arrow.Array, len(spec.Keys)), argArrs: make([]arrow.Array, len(spec.Aggs)),
 	}
 	fresh := func() *pane { return newPane(env.Mem, keyTypes, spec.Aggs, wideRoom) }
-	p.panes.fresh, p.windows.fresh = fresh, fresh
+	p.panes.fresh, p.windows.fresh = func() *pane {
+		pn := fresh()
+		pn.scatter = newScatter(env.Mem, keyTypes, spec.Aggs)
+		return pn
+	}, fresh
 	p.bad.init(env)
 	if spec.Window != nil {
 		p.window = newWindowing(spec.Window)
@@ -126,12 +135,23 @@ func (p *aggPartial) Add(ctx context.Context, in batch.Batch) error {
 
 // addRows adds n rows, those of sel or the first n, to a pane.
 func (p *aggPartial) addRows(to *pane, sel []int32, n int) {
+	if p.scatters(to, n) {
+		p.scattered += to.scatter.add(p.keyArrs[0], p.argArrs, sel, n)
+		to.total += int64(n)
+		return
+	}
 	p.groups = batch.GrowSlice(p.mem, p.groups, n)
 	groups := p.groups
 	to.table.lookup(p.keyArrs, sel, groups)
 	to.grow()
 	to.add(p.argArrs, sel, groups)
 	to.total += int64(n)
+}
+
+// scatters says whether n rows for a pane are scattered.
+func (p *aggPartial) scatters(to *pane, n int) bool {
+	return to.scatter != nil && (p.isWide || to.table.len() >= scatterGroups) && n >= minScatterRows &&
+		p.scattered < maxScattered && to.scatter.takes(p.keyArrs[0])
 }
 
 func (p *aggPartial) addWindowed(in *batch.Batch, sel []int32, n int) {
@@ -307,6 +327,8 @@ func (p *aggPartial) Reset() {
 	p.panes.reset()
 	p.windows.reset()
 	p.used = false
+	p.intervals++
+	p.isWide, p.scattered = p.scattered > 0 && p.intervals%probeEvery != 0, 0
 }
 
 // Close releases all memory.

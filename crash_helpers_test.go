@@ -53,6 +53,11 @@ CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INT
   FROM 'file:DIR/' FORMAT CSV WITH (max_rows_per_interval = 120);
 CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS
   SELECT window.start, user, count(*) AS c, sum(n) AS s, min(n) AS lo FROM e GROUP BY window(at, '2 seconds', '1 second'), user`},
+	{name: "sessions", sinks: []string{"w"}, script: `
+CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INTERVAL '1 second')
+  FROM 'file:DIR/' FORMAT CSV WITH (max_rows_per_interval = 120);
+CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS
+  SELECT session_window.start, user, count(*) AS c, sum(n) AS s, min(n) AS lo FROM e GROUP BY session_window(at, '200 milliseconds'), user`},
 	{name: "keyed update", sinks: []string{"u"}, isPerInterval: true, script: `
 CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT) FROM 'file:DIR/part-0.csv' FORMAT CSV WITH (max_rows_per_interval = 60);
 CREATE SINK u INTO 'file:OUT/u' FORMAT CSV AS SELECT user, count(*) AS c, sum(n) AS s FROM e GROUP BY user`},

@@ -40,6 +40,15 @@ CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS
 	{name: "late rows", sinks: []string{"w", "late"}, minRows: 20, script: eventSource + `
 CREATE SINK w INTO 'file:OUT/w' FORMAT CSV WITH (lateness = '2 seconds', late = 'file:OUT/late') AS
   SELECT window.start, user, count(*) AS c, sum(n) AS s FROM e WHERE n > 3 GROUP BY window(at, '4 seconds', '2 seconds'), user`},
+	{name: "sessions", sinks: []string{"w", "late"}, minRows: 40, script: eventSource + `
+CREATE SINK w INTO 'file:OUT/w' FORMAT CSV WITH (late = 'file:OUT/late') AS
+  SELECT session_window.start, session_window.end, user, count(*) AS c, sum(n) AS s, min(n) AS lo, max(n) AS hi, avg(n) AS mean
+  FROM e GROUP BY session_window(at, '300 milliseconds'), user`},
+	{name: "sessions with a gap per row, counted per window", sinks: []string{"w"}, minRows: 10, script: eventSource + `
+CREATE VIEW visits AS SELECT session_window.end AS at, user, count(*) AS c FROM e
+  GROUP BY session_window(at, CASE WHEN n > 50 THEN INTERVAL '1 second' ELSE n * INTERVAL '10 milliseconds' END), user;
+CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS
+  SELECT window.end, count(*) AS visits, sum(c) AS events FROM visits GROUP BY window(at, '2 seconds')`},
 	{name: "windows of windows", sinks: []string{"w"}, minRows: 4, script: eventSource + `
 CREATE VIEW small AS SELECT window.end AS at, user, count(*) AS c FROM e GROUP BY window(at, '1 second'), user;
 CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS

@@ -20,10 +20,15 @@ const (
 	// progressTable has one row: how far windows are closed. Without it a restart could not tell which windows of a pane that is
 	// still needed have come out.
 	progressTable = "/progress"
+	// sessionsTable has a row per session that is open.
+	sessionsTable = "/sessions"
 )
 
 // aggregateTables returns the tables that the aggregate keeps its state in.
 func aggregateTables(name string, spec *AggregateSpec) []StateTable {
+	if spec.Window != nil && spec.Window.Kind == SessionWindow {
+		return []StateTable{spansTable(name+sessionsTable, spec, batch.Timestamp, true)}
+	}
 	fields := []arrow.Field{{Name: "start", Type: batch.Timestamp}}
 	keys := []int{0}
 	for i, t := range keyTypes(spec.Keys) {
@@ -87,23 +92,31 @@ func (s *saver) close(mem memory.Allocator) {
 
 // Snapshot gives what changed since the last one to put, in one call per table and shard.
 func (a *aggregate) Snapshot(ctx context.Context, full bool, put func(table string, shard int, upserts, deletedKeys arrow.RecordBatch) error) error {
-	into := func(table int) (upserts, deleted *batch.Frame) { return a.saver.frames(a.env.Mem, a.tables, table) }
+	return a.saver.saveShards(ctx, a, a.env.Mem, full, put)
+}
+
+// saveShards is Snapshot, by the SnapshotShard of op.
+func (s *saver) saveShards(ctx context.Context, op ShardedState, mem memory.Allocator, full bool,
+	put func(table string, shard int, upserts, deletedKeys arrow.RecordBatch) error,
+) error {
+	tables := op.StateTables()
+	into := func(table int) (upserts, deleted *batch.Frame) { return s.frames(mem, tables, table) }
 	for shard := range NumShards {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		for i := range a.tables {
+		for i := range tables {
 			upserts, deleted := into(i)
 			upserts.Reset(0)
 			deleted.Reset(0)
 		}
-		a.SnapshotShard(shard, full, into)
-		for i := range a.tables {
+		op.SnapshotShard(shard, full, into)
+		for i := range tables {
 			upserts, deleted := into(i)
 			if upserts.Len() == 0 && deleted.Len() == 0 {
 				continue
 			}
-			if err := put(a.tables[i].Name, shard, upserts.Rows(), deleted.Rows()); err != nil {
+			if err := put(tables[i].Name, shard, upserts.Rows(), deleted.Rows()); err != nil {
 				return err
 			}
 		}

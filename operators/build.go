@@ -21,6 +21,9 @@ func Build(n *Node, env Env) (Operator, error) {
 	case *UnionSpec:
 		return NewUnion(s, n.Schema, env)
 	case *AggregateSpec:
+		if s.Window != nil && s.Window.Kind == SessionWindow {
+			return NewSessions(n.Name, s, n.Schema, env)
+		}
 		return NewAggregate(n.Name, s, n.Schema, env)
 	case *LateSpec:
 		return NewLate(s, n.Schema, env)
@@ -69,11 +72,11 @@ func exprsOf(s Spec) []*expr.Spec {
 			}
 		}
 		if s.Window != nil {
-			exprs = append(exprs, s.Window.Time)
+			exprs = append(exprs, s.Window.exprs()...)
 		}
 		return exprs
 	case *LateSpec:
-		return append([]*expr.Spec{s.Window.Time}, s.Exprs...)
+		return append(s.Window.exprs(), s.Exprs...)
 	case *DedupSpec:
 		return s.exprs()
 	case *SortSpec:

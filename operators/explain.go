@@ -143,24 +143,6 @@ func (a AggSpec) String() string {
 	return fmt.Sprintf("%s(%s) AS %s", a.Func, arg, a.Name)
 }
 
-// String returns the window as SQL, with what SQL has no words for behind it.
-func (w *WindowSpec) String() string { return w.text(w.Time.String()) }
-
-func (w *WindowSpec) text(time string) string {
-	text := "window(" + time + ", " + durationText(w.Size)
-	if w.Slide != w.Size || w.Offset != 0 {
-		text += ", " + durationText(w.Slide)
-	}
-	if w.Offset != 0 {
-		text += ", " + durationText(w.Offset)
-	}
-	text += ")"
-	if w.Lateness != 0 {
-		text += " lateness " + durationText(w.Lateness)
-	}
-	return text
-}
-
 // String returns the line of EXPLAIN.
 func (s *SortSpec) String() string {
 	terms := make([]string, len(s.By))

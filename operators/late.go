@@ -17,6 +17,7 @@ type late struct {
 	spec   *LateSpec
 	window windowing
 	time   expr.Expr
+	gap    expr.Expr // of sessions that have one per row, else nil
 	others []expr.Expr
 
 	// Scratch of a batch.
@@ -42,7 +43,18 @@ func NewLate(spec *LateSpec, schema *arrow.Schema, env Env) (Operator, error) {
 		time.Close()
 		return nil, fmt.Errorf("late rows: %w", err)
 	}
-	l := &late{stateless: stateless{schema}, spec: spec, window: newWindowing(spec.Window), time: time, others: others}
+	var gap expr.Expr
+	if spec.Window.Gap != nil {
+		if gap, err = expr.New(env.Mem, spec.Window.Gap); err != nil {
+			time.Close()
+			closeExprs(others)
+			return nil, fmt.Errorf("late rows: %w", err)
+		}
+	}
+	l := &late{stateless: stateless{schema}, spec: spec, time: time, gap: gap, others: others}
+	if spec.Window.Kind != SessionWindow {
+		l.window = newWindowing(spec.Window)
+	}
 	env.Bad = nil
 	l.bad.init(env)
 	return l, nil
@@ -58,7 +70,9 @@ func (l *late) Process(ctx context.Context, _ int, in batch.Batch, emit batch.Em
 	if err != nil {
 		return err
 	}
-	l.pick(&in, times)
+	if err := l.pick(ctx, &in, times); err != nil {
+		return err
+	}
 	if len(l.sel) == 0 {
 		return nil
 	}
@@ -74,28 +88,47 @@ func (l *late) Process(ctx context.Context, _ int, in batch.Batch, emit batch.Em
 	return emit(out)
 }
 
-// pick fills sel with the rows whose last window ends, with lateness, at or before their own watermark.
-func (l *late) pick(in *batch.Batch, times arrow.Array) {
+// pick fills sel with the rows whose last window ends, with lateness, at or before their own watermark. A row is late for a
+// session when its time is before that.
+func (l *late) pick(ctx context.Context, in *batch.Batch, times arrow.Array) error {
 	l.sel = l.sel[:0]
+	var gaps arrow.Array
+	if l.gap != nil {
+		var err error
+		if gaps, err = l.gap.Eval(ctx, *in, l.bad.note); err != nil {
+			return err
+		}
+	}
 	values, hasNulls := batch.Int64s(times), times.NullN() > 0
+	isSession := l.spec.Window.Kind == SessionWindow
 	for k := range in.NumLive() {
 		i := rowOf(in.Sel, k)
-		if hasNulls && times.IsNull(i) {
+		if hasNulls && times.IsNull(i) || values[i] < firstWindowTime || values[i] > lastWindowTime || gaps != nil && !isGap(gaps, i) {
 			continue
 		}
-		t := values[i]
-		if t < firstWindowTime || t > lastWindowTime || !l.window.has(t) {
-			continue
+		t, bound := values[i], int64(in.Origin.RowWatermark(i).Sub(l.spec.Window.Lateness))
+		isLate := t < bound
+		if !isSession {
+			isLate = l.window.has(t) && l.window.lastStart(t)+l.window.size <= bound
 		}
-		bound := in.Origin.RowWatermark(i).Sub(l.spec.Window.Lateness)
-		if l.window.lastStart(t)+l.window.size <= int64(bound) && !l.bad.isBad(int32(i)) {
+		if isLate && !l.bad.isBad(int32(i)) {
 			l.sel = append(l.sel, int32(i))
 		}
 	}
+	return nil
+}
+
+// isGap says whether a row with that gap is in a session.
+func isGap(gaps arrow.Array, i int) bool {
+	gap := batch.Int64s(gaps)[i]
+	return gaps.IsValid(i) && gap > 0 && gap < windowMargin
 }
 
 // Close releases all memory.
 func (l *late) Close() {
 	l.time.Close()
+	if l.gap != nil {
+		l.gap.Close()
+	}
 	closeExprs(l.others)
 }

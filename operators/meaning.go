@@ -31,6 +31,11 @@ type windowMeaning struct {
 	Offset int64 `json:"offset,omitempty"`
 	// Lateness is microseconds too. It is not part of how rows were divided, but of when windows closed.
 	Lateness int64 `json:"lateness,omitempty"`
+	// Kind is "" for sliding windows. Gap is that of a session with one per row; Rows and RowSlide are those of a count window.
+	Kind     string `json:"kind,omitempty"`
+	Gap      string `json:"gap,omitempty"`
+	Rows     int64  `json:"rows,omitempty"`
+	RowSlide int64  `json:"row_slide,omitempty"`
 }
 
 type keyMeaning struct {
@@ -50,10 +55,7 @@ type aggregateMeaning struct {
 func meaningOf(spec *AggregateSpec) *meaning {
 	m := &meaning{}
 	if w := spec.Window; w != nil {
-		m.Window = &windowMeaning{
-			Time: w.Time.String(), Arrival: w.Arrival, Size: w.Size.Microseconds(), Slide: w.Slide.Microseconds(), Offset: w.Offset.Microseconds(),
-			Lateness: w.Lateness.Microseconds(),
-		}
+		m.Window = w.meaning()
 	}
 	for i, k := range spec.Keys {
 		m.Keys = append(m.Keys, keyMeaning{Name: spec.KeyNames[i], Expr: k.String(), Type: batch.TypeName(k.Type)})
@@ -93,8 +95,16 @@ func (w *windowMeaning) String() string {
 	if w == nil {
 		return "no window"
 	}
-	spec := WindowSpec{Size: micros(w.Size), Slide: micros(w.Slide), Offset: micros(w.Offset), Lateness: micros(w.Lateness)}
-	return spec.text(w.Time)
+	spec := WindowSpec{
+		Size: micros(w.Size), Slide: micros(w.Slide), Offset: micros(w.Offset), Lateness: micros(w.Lateness),
+		Rows: w.Rows, RowSlide: w.RowSlide,
+	}
+	for kind, name := range windowKinds {
+		if name.meaning == w.Kind {
+			spec.Kind = WindowKind(kind)
+		}
+	}
+	return spec.text(w.Time, w.Gap)
 }
 
 func micros(n int64) time.Duration { return time.Duration(n) * time.Microsecond }

@@ -102,6 +102,9 @@ func CompareState(have, want *StateTable) *StateChange {
 	}
 	c.columns = append(c.columns, c.copyOf("start"))
 	c.compareKeys(was.Keys, is.Keys)
+	if strings.HasSuffix(want.Name, sessionsTable) {
+		c.columns = append(c.columns, c.copyOf("end"))
+	}
 	c.columns = append(c.columns, c.copyOf("rows"))
 	if strings.HasSuffix(want.Name, windowsTable) {
 		c.columns = append(c.columns, c.copyOf("owned"))

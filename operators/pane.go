@@ -65,8 +65,10 @@ func newPane(mem memory.Allocator, keys []arrow.DataType, aggs []AggSpec, room i
 }
 
 // grow makes room for the groups that the table has.
-func (p *pane) grow() {
-	n := p.table.len()
+func (p *pane) grow() { p.growTo(p.table.len()) }
+
+// growTo makes room for n groups.
+func (p *pane) growTo(n int) {
 	if n*p.rec.width <= len(p.rec.words) {
 		return
 	}

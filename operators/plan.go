@@ -114,10 +114,34 @@ type AggSpec struct {
 	Type arrow.DataType // of the result
 }
 
-// WindowSpec cuts time into windows [start, start+Size) that start every Slide from Offset after the epoch. Times are whole
-// microseconds. Slide need not divide Size.
+// WindowKind says what a window is.
+type WindowKind uint8
+
+// The kinds of windows.
+const (
+	// SlidingWindow is [start, start+Size) for each start that is a multiple of Slide from Offset after the epoch. Slide need not
+	// divide Size; a tumbling window has them equal.
+	SlidingWindow WindowKind = iota
+	// CumulatingWindow is [start, start+Slide), [start, start+2*Slide) and so on up to [start, start+Size), for each start that
+	// is a multiple of Size from Offset after the epoch. Slide divides Size.
+	CumulatingWindow
+	// SessionWindow is [start, end], where rows of a group follow each other within Gap or, if that is nil, within Size.
+	SessionWindow
+	// CountWindow is Rows rows of a group in the order of their coming, one every RowSlide rows. Its start and end are BIGINT:
+	// the numbers of its first row, from 0, and of the one after its last.
+	CountWindow
+)
+
+// WindowSpec divides the rows of a group into windows. Times are whole microseconds.
 type WindowSpec struct {
+	Kind WindowKind
+	// Time is nil for a CountWindow.
 	Time *expr.Spec
+	// Gap is a BIGINT: how long, in microseconds, the session of a row lasts without another. A row for which it is NULL or not
+	// positive is in no session.
+	Gap *expr.Spec
+	// Rows and RowSlide are the size and the slide of a CountWindow.
+	Rows, RowSlide int64
 	// Arrival says that Time is arrival_time: rows are never late, whatever Lateness is, and a window closes when the interval
 	// has passed its end.
 	Arrival bool

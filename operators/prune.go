@@ -187,9 +187,7 @@ func (p *pruner) remapAggregate(n *Node, s *AggregateSpec) *AggregateSpec {
 		}
 	}
 	if s.Window != nil {
-		w := *s.Window
-		w.Time = p.remap(n, w.Time)
-		kept.Window = &w
+		kept.Window = s.Window.remap(func(e *expr.Spec) *expr.Spec { return p.remap(n, e) })
 	}
 	return &kept
 }
@@ -201,9 +199,7 @@ func (p *pruner) remapPassing(n *Node) Spec {
 	case *FilterSpec:
 		return &FilterSpec{Predicate: p.remap(n, s.Predicate)}
 	case *LateSpec:
-		w := *s.Window
-		w.Time = p.remap(n, w.Time)
-		kept := &LateSpec{Window: &w}
+		kept := &LateSpec{Window: s.Window.remap(func(e *expr.Spec) *expr.Spec { return p.remap(n, e) })}
 		for _, e := range s.Exprs {
 			kept.Exprs = append(kept.Exprs, p.remap(n, e))
 		}

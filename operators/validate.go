@@ -3,7 +3,6 @@ package operators
 import (
 	"errors"
 	"fmt"
-	"time"
 )
 
 // maxWindowsPerRow bounds Size / Slide, and Size divided by the length of a pane: a window is assembled from its panes one by
@@ -83,6 +82,8 @@ func validateAggregate(name string, s *AggregateSpec) error {
 		}
 	} else if err := s.Window.Validate(); err != nil {
 		errs = append(errs, fmt.Errorf("%s: %w", name, err))
+	} else if err := s.Window.ValidateMode(s.Mode); err != nil {
+		errs = append(errs, fmt.Errorf("%s: %w", name, err))
 	}
 	if len(s.Keys) != len(s.KeyNames) {
 		errs = append(errs, fmt.Errorf("%s: %d keys, %d key names", name, len(s.Keys), len(s.KeyNames)))
@@ -90,30 +91,6 @@ func validateAggregate(name string, s *AggregateSpec) error {
 	for _, a := range s.Aggs {
 		if _, err := a.resultType(); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", name, err))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// Validate reports all that is wrong with the sizes of the window.
-func (w *WindowSpec) Validate() error {
-	var errs []error
-	check := func(what string, d time.Duration, positive bool) {
-		switch {
-		case d < 0 && what != "offset", d == 0 && positive:
-			errs = append(errs, fmt.Errorf("window: %s must be positive: %s", what, d))
-		case d%time.Microsecond != 0:
-			errs = append(errs, fmt.Errorf("window: %s must be whole microseconds: %s", what, d))
-		}
-	}
-	check("size", w.Size, true)
-	check("slide", w.Slide, true)
-	check("offset", w.Offset, false)
-	check("lateness", w.Lateness, false)
-	if len(errs) == 0 {
-		if n := w.Size / greatestDivisor(w.Size, w.Slide); n > maxWindowsPerRow {
-			errs = append(errs, fmt.Errorf("window: size %s and slide %s cut time into pieces of %s, %d per window: more than %d are not "+
-				"supported: choose a slide that divides the size", w.Size, w.Slide, greatestDivisor(w.Size, w.Slide), n, maxWindowsPerRow))
 		}
 	}
 	return errors.Join(errs...)

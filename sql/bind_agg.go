@@ -2,11 +2,9 @@ package sql
 
 import (
 	"slices"
-	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
-	"github.com/tidemill/tidemill/batch"
 	"github.com/tidemill/tidemill/operators"
 	"github.com/tidemill/tidemill/operators/expr"
 )
@@ -117,7 +115,7 @@ func (a *aggregation) groupBy(s *selectClause) bool {
 			ok = false
 			continue
 		}
-		if c, isCall := n.(*call); isCall && c.fn == "window" {
+		if c, isCall := n.(*call); isCall && isWindowFunction(c.fn) {
 			ok = a.window(c) && ok
 			continue
 		}
@@ -179,85 +177,6 @@ func (a *aggregation) aliased(n *name) *item {
 	return nil
 }
 
-// window binds window(time, size[, slide[, offset]]).
-func (a *aggregation) window(c *call) bool {
-	b := a.b
-	if a.windowText != "" {
-		if a.windowText == textOf(c) {
-			return true
-		}
-		b.fault(c.at, "GROUP BY has two windows: one is supported")
-		return false
-	}
-	if len(c.args) < 2 || len(c.args) > 4 {
-		b.fault(c.at, "window takes (TIMESTAMP, size), (TIMESTAMP, size, slide) or (TIMESTAMP, size, slide, offset): got %d arguments", len(c.args))
-		return false
-	}
-	time := b.overRelation(a.in, "window").bind(c.args[0])
-	var sizes [3]duration
-	ok := time != nil
-	for i, n := range c.args[1:] {
-		sizes[i].value, sizes[i].given = b.windowSize(n)
-		ok = ok && sizes[i].given
-	}
-	if !ok {
-		return false
-	}
-	if time.Type.ID() != arrow.TIMESTAMP {
-		b.fault(c.args[0].place(), "window takes a TIMESTAMP, got %s: timestamp_millis(x) makes one of milliseconds, CAST(x AS TIMESTAMP) of text",
-			typeName(time.Type))
-		return false
-	}
-	w := &operators.WindowSpec{Time: time, Size: sizes[0].value, Slide: sizes[0].value, Offset: sizes[2].value}
-	if sizes[1].given {
-		w.Slide = sizes[1].value
-	}
-	if err := w.Validate(); err != nil {
-		b.fault(c.at, "%v", err)
-		return false
-	}
-	if max(w.Offset, -w.Offset) >= w.Slide {
-		b.fault(c.at, "window: the offset must be smaller than the slide: offset %s, slide %s", formatInterval(w.Offset), formatInterval(w.Slide))
-		return false
-	}
-	if time.Kind == expr.ColumnKind {
-		a.windowTime = b.schema(a.in).Field(time.Column)
-		w.Arrival = timeKind(a.windowTime) == operators.TimeArrival
-	}
-	a.spec.Window, a.windowText, a.windowAt = w, textOf(c), c.at
-	start := arrow.Field{Name: a.unique("window.start"), Type: batch.Timestamp, Nullable: true}
-	end := arrow.Field{Name: a.unique("window.end"), Type: batch.Timestamp, Nullable: true, Metadata: timeMark(timeKind(a.windowTime))}
-	a.fields = append(a.fields, start, end)
-	return true
-}
-
-type duration struct {
-	value time.Duration
-	given bool
-}
-
-// windowSize returns the interval that n is, as INTERVAL or as text.
-func (b *binder) windowSize(n node) (time.Duration, bool) {
-	l, ok := n.(*literal)
-	if !ok {
-		b.fault(n.place(), "window: sizes are constants, such as '10 seconds'")
-		return 0, false
-	}
-	switch v := l.value.(type) {
-	case time.Duration:
-		return v, true
-	case string:
-		d, err := parseInterval(v)
-		if err != nil {
-			b.fault(n.place(), "window: %v", err)
-			return 0, false
-		}
-		return d, true
-	}
-	b.fault(n.place(), "window: a size needs a unit: write for example '10 seconds'")
-	return 0, false
-}
-
 // keyName returns the name of a key's column in the state.
 func (a *aggregation) keyName(n node, spec *expr.Spec) string {
 	for _, it := range a.items {
@@ -299,7 +218,7 @@ func (a *aggregation) outputs() (outs []output, ok bool) {
 		if a.isWindow(it.expr) {
 			name := it.alias
 			if name == "" {
-				name = "window"
+				name = a.spec.Window.Kind.Function()
 			}
 			outs = append(outs, output{at: it.at, spec: a.column(0), name: name + ".start"}, output{at: it.at, spec: a.column(1), name: name + ".end"})
 			continue
@@ -334,7 +253,9 @@ func (a *aggregation) named(e *exprBinder, it item) *expr.Spec {
 func (a *aggregation) relation(name string) *relation {
 	r := &relation{aggregated: true, mode: a.spec.Mode, windowEnd: -1}
 	if a.spec.Window != nil {
-		r.windowEnd = 1
+		if a.spec.Window.Kind != operators.CountWindow { // whose numbers are those of a group
+			r.windowEnd = 1
+		}
 		r.keys = append(r.keys, []int{1, 0})
 	}
 	for i := range a.spec.Keys {
@@ -346,32 +267,4 @@ func (a *aggregation) relation(name string) *relation {
 	spec := a.spec
 	r.node = a.b.node(name, &spec, arrow.NewSchema(a.fields, nil), a.in.node)
 	return r
-}
-
-// chooseMode sets the mode: the one asked for if it is possible, otherwise append where windows close, update elsewhere.
-func (a *aggregation) chooseMode(ask request, s *selectClause) bool {
-	closes := a.spec.Window != nil && timeKind(a.windowTime) != ""
-	switch {
-	case ask.mode == modeAsDefault && closes:
-		a.spec.Mode = operators.Append
-	case ask.mode == modeAsDefault:
-		a.spec.Mode = operators.Update
-	default:
-		a.spec.Mode = operators.Mode(ask.mode)
-	}
-	switch {
-	case a.spec.Mode != operators.Append || closes:
-		return true
-	case a.spec.Window == nil:
-		a.b.fault(s.at, "mode append gives a group when it is final, which one without a window never is: "+
-			"use mode update or complete, or GROUP BY window(…)")
-	case a.windowTime.Name == "":
-		a.b.fault(a.windowAt, "mode append needs a window over a column with a WATERMARK, not over an expression: "+
-			"make a computed column of its source, or use mode update")
-	default:
-		c := quoteName(a.windowTime.Name)
-		a.b.fault(a.windowAt, "mode append needs a watermark, which column %q has not: add WATERMARK FOR %s AS %s - INTERVAL '5 seconds' "+
-			"to its source, or use mode update", a.windowTime.Name, c, c)
-	}
-	return false
 }

@@ -105,7 +105,7 @@ func (e *exprBinder) callFault(at Pos, fn string, err error) {
 		e.faults.add(at, "%v", err)
 		return
 	}
-	names := slices.Concat(operators.AggregateNames(), []string{"window", "explode"}, expr.Names())
+	names := slices.Concat(operators.AggregateNames(), []string{"window", "session_window", "explode"}, expr.Names())
 	names = slices.DeleteFunc(names, func(s string) bool { return !isWordStart(rune(s[0])) })
 	if near := expr.Nearest(fn, names); near != "" {
 		e.faults.add(at, "unknown function %q: did you mean %q?", fn, near)
@@ -168,8 +168,8 @@ func (e *exprBinder) call(n *call) *expr.Spec {
 	case isAggregateName(n.fn):
 		e.faults.add(n.at, "%s is an aggregate, which can't stand in %s", n.fn, e.where)
 		return nil
-	case n.fn == "window":
-		e.faults.add(n.at, "window(…) stands in GROUP BY: in %s use window.start or window.end of a query that groups by it", e.where)
+	case isWindowFunction(n.fn):
+		e.faults.add(n.at, "%s(…) stands in GROUP BY: in %s use %[1]s.start or %[1]s.end of a query that groups by it", n.fn, e.where)
 		return nil
 	case n.fn == "explode":
 		e.faults.add(n.at, "explode(…) stands alone as an item of a SELECT list, and nowhere else")
@@ -217,7 +217,7 @@ func (e *exprBinder) in(at Pos, args []*expr.Spec) *expr.Spec {
 
 // isNotThereYet has functions of Spark that belong to clauses, which are to come.
 var isNotThereYet = map[string]bool{
-	"session_window": true, "explode_outer": true, "posexplode": true, "inline": true, "stack": true, "row_number": true, "rank": true,
+	"explode_outer": true, "posexplode": true, "inline": true, "stack": true, "row_number": true, "rank": true,
 	"lag": true, "lead": true, "first": true, "last": true, "collect_list": true, "collect_set": true, "stddev": true, "variance": true,
 	"approx_count_distinct": true, "percentile_approx": true, "count_if": true, "grouping": true, "any_value": true, "percentile": true,
 }

@@ -31,7 +31,7 @@ func (a *aggregation) special(e *exprBinder, n node) (*expr.Spec, bool) {
 		return a.column(i), true
 	}
 	if a.isWindow(n) {
-		e.faults.add(n.place(), "a window is its start and its end: in %s write window.start or window.end", e.where)
+		e.faults.add(n.place(), "a window is its start and its end: in %s write %s.start or %[2]s.end", e.where, a.spec.Window.Kind.Function())
 		return nil, true
 	}
 	if !slices.Contains(a.keyHeights, n.height()) {
@@ -82,11 +82,12 @@ func (a *aggregation) name(e *exprBinder, n *name) *expr.Spec {
 	return a.b.columnOf(a.in, a.b.schema(a.in), n)
 }
 
-// isWindow says whether n is the window that GROUP BY has: window, window(…) as there, or an alias of that.
+// isWindow says whether n is the window that GROUP BY has: window, window(…) as there, or an alias of that. Windows of other
+// kinds are called after their function.
 func (a *aggregation) isWindow(n node) bool {
 	switch n := n.(type) {
 	case *call:
-		return a.spec.Window != nil && n.fn == "window" && textOf(n) == a.windowText
+		return a.spec.Window != nil && isWindowFunction(n.fn) && textOf(n) == a.windowText
 	case *name:
 		return len(n.parts) == 1 && a.isWindowName(n.parts[0]) && a.b.quietColumn(a.in, n) == nil
 	}
@@ -95,7 +96,7 @@ func (a *aggregation) isWindow(n node) bool {
 
 // isWindowName says whether s is window, or the alias of window(…).
 func (a *aggregation) isWindowName(s string) bool {
-	if a.spec.Window == nil || asciiLower(s) == "window" {
+	if a.spec.Window == nil || asciiLower(s) == a.spec.Window.Kind.Function() {
 		return a.spec.Window != nil
 	}
 	it := a.aliased(&name{parts: []string{s}})

@@ -23,6 +23,9 @@ type group struct {
 
 // aggregate groups all rows, each in every window that it counts for, and computes each group at the end.
 func aggregate(spec *operators.AggregateSpec, in []row, counts *Counts) ([]row, error) {
+	if spec.Window != nil && spec.Window.Kind == operators.SessionWindow {
+		return aggregateSessions(spec, in, counts)
+	}
 	groups := map[string]*group{}
 	var order []*group
 	find := func(window [2]batch.Time, keys []any) *group {
@@ -75,6 +78,11 @@ func aggregate(spec *operators.AggregateSpec, in []row, counts *Counts) ([]row, 
 			g.args = append(g.args, args)
 		}
 	}
+	return results(spec, order, counts)
+}
+
+// results returns the rows of groups, in order of the ends of their windows.
+func results(spec *operators.AggregateSpec, order []*group, counts *Counts) ([]row, error) {
 	slices.SortStableFunc(order, func(a, b *group) int { return compare(a.window[1], b.window[1]) })
 	var out []row
 	for _, g := range order {
@@ -101,6 +109,13 @@ func late(spec *operators.LateSpec, in []row) ([]row, error) {
 		}
 		if err != nil {
 			return nil, err
+		}
+		if spec.Window.Kind == operators.SessionWindow {
+			at, _, isIn, err := sessionSpan(spec.Window, r)
+			if err == nil && isIn && at < r.watermark.Sub(spec.Window.Lateness) {
+				out = append(out, r)
+			}
+			continue
 		}
 		at, ok := values[len(values)-1].(batch.Time)
 		if !ok {

@@ -24,6 +24,10 @@ func (p *planner) aggregate(in *operators.Node) *operators.Node {
 	if p.chance(30) {
 		spec.Mode = []operators.Mode{operators.Update, operators.Complete}[p.IntN(2)]
 	}
+	if spec.Window != nil && p.chance(25) {
+		spec.Window = p.session(spec.Window, in.Schema)
+		spec.Mode = operators.Append
+	}
 	p.c.Mode = spec.Mode
 	for range p.IntN(3) {
 		key := p.expression(in.Schema, scalarTypes[p.IntN(len(scalarTypes))], p.IntN(2))
@@ -62,10 +66,25 @@ func (p *planner) window(at *expr.Spec) *operators.WindowSpec {
 // late keeps the rows that an aggregate would count as late.
 func (p *planner) late(in *operators.Node) *operators.Node {
 	spec := &operators.LateSpec{Window: p.window(expr.Column(in.Schema, timeColumn(in.Schema)))}
+	if p.chance(25) {
+		spec.Window = p.session(spec.Window, in.Schema)
+	}
 	for range p.IntN(3) {
 		spec.Exprs = append(spec.Exprs, p.expression(in.Schema, scalarTypes[p.IntN(len(scalarTypes))], p.IntN(2)))
 	}
 	return p.add(spec, in.Schema, in)
+}
+
+// session returns sessions over the time of a window. In other modes than append these come and go, so that the last rows of each
+// group are not what there is in the end.
+func (p *planner) session(over *operators.WindowSpec, schema *arrow.Schema) *operators.WindowSpec {
+	w := &operators.WindowSpec{
+		Kind: operators.SessionWindow, Time: over.Time, Size: time.Duration(1+p.IntN(4000)) * time.Millisecond, Lateness: over.Lateness,
+	}
+	if p.chance(30) {
+		w.Size, w.Gap = 0, p.expression(schema, batch.BigInt, p.IntN(3))
+	}
+	return w
 }
 
 func (p *planner) aggSpec(schema *arrow.Schema) operators.AggSpec {

@@ -38,7 +38,7 @@ func newWorker(e *engine, c *chain) (*worker, error) {
 		if s.scan == nil {
 			continue
 		}
-		spec := ingest.DecodeSpec{Declared: s.scan.Declared, Used: s.scan.Used, Mem: s.node.account}
+		spec := ingest.DecodeSpec{Declared: s.scan.Declared, Used: s.scan.Used, Sieve: sieveOf(s.node), Mem: s.node.account}
 		if s.format == nil {
 			w.decoders[s] = ingest.NewColumnDecoder(spec)
 			continue
@@ -119,7 +119,10 @@ func (w *worker) process(ctx context.Context, item work) error {
 		return fmt.Errorf("decode source %s: split %s: offset %d: %w", s.name, item.split.name, b.From.Pos, err)
 	}
 	rows.Origin = batch.Origin{
-		Split: item.split.id, Block: b.Seq, FirstRow: b.FirstRow, Arrival: b.Arrival, Watermark: batch.MinTime,
+		Split: item.split.id, Block: b.Seq, FirstRow: b.FirstRow, Arrival: b.Arrival, Watermark: batch.MinTime, Source: rows.Origin.Source,
+	}
+	if sifted := b.NumRows - int64(rows.NumRows()); sifted > 0 {
+		s.node.countSifted(sifted)
 	}
 	if live := rows.NumLive(); live > 0 {
 		s.node.rowsIn.Add(int64(live))

@@ -114,8 +114,18 @@ type DecodeSpec struct {
 	Declared []arrow.Field
 	// Used are the indices in Declared of the columns to decode; the decoder's batches have these, in this order.
 	Used []int
+	// Sieve, if not nil, finds a text that all records have in their bytes that anybody wants. A decoder may leave out others, as
+	// long as they are well formed: its batch then has fewer rows than the block, and Origin.Source.
+	Sieve Sieve
 	// Mem is the allocator.
 	Mem memory.Allocator
+}
+
+// Sieve finds a fixed text. It is used by one goroutine at a time.
+type Sieve interface {
+	// AppendPlaces appends to dst the indexes in text at which what it finds begins, in order, and says whether all of text is ASCII.
+	// It ends when dst has no more room, so that full means that there may be more.
+	AppendPlaces(dst []int32, text []byte) (places []int32, isASCII bool)
 }
 
 // BadRow is a record that is not well formed (structure and UTF-8 are always checked), or whose used column does not fit its type.
@@ -132,7 +142,8 @@ type BadRow struct {
 // Decoder turns a block into columns, writing into its own buffers. One per worker.
 type Decoder interface {
 	// Decode returns the rows of b, valid until the next Decode. Rows are numbered as in the block: blank lines (but for TEXT)
-	// and bad records are rows that are not live. Origin is left for the engine to fill. It borrows b.
+	// and bad records are rows that are not live; a batch of fewer rows is what a Sieve left. Origin is left for the engine to
+	// fill, but for Source. It borrows b.
 	Decode(ctx context.Context, b *Block, bad func(BadRow)) (batch.Batch, error)
 	// Close releases all memory.
 	Close()

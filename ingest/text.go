@@ -39,15 +39,29 @@ func (textFormat) NewDecoder(spec DecodeSpec) (Decoder, error) {
 		return nil, err
 	}
 	d.stops = lineStops
-	return &textDecoder{recordDecoder: d}, nil
+	return &textDecoder{recordDecoder: d, sieve: spec.Sieve}, nil
 }
 
-type textDecoder struct{ *recordDecoder }
+type textDecoder struct {
+	*recordDecoder
+	sieve Sieve
+
+	// Of what the sieve left, valid until the next Decode.
+	places  []int32
+	sources []int32
+	// unsieved is how many blocks are still to be decoded as a whole, since too little was left out of one.
+	unsieved int
+}
 
 var _ Decoder = (*textDecoder)(nil)
 
-// Decode returns one row per line.
+// Decode returns one row per line, or the lines that the sieve left.
 func (d *textDecoder) Decode(_ context.Context, b *Block, bad func(BadRow)) (batch.Batch, error) {
+	if d.sieve != nil {
+		if left, ok := d.sift(b); ok {
+			return left, nil
+		}
+	}
 	d.begin(b, bad)
 	var rows int
 	switch {
@@ -108,4 +122,9 @@ func (d *textDecoder) checkedLines() int {
 }
 
 // Close releases all memory.
-func (d *textDecoder) Close() { d.release() }
+func (d *textDecoder) Close() {
+	d.release()
+	batch.FreeSlice(d.mem, d.places)
+	batch.FreeSlice(d.mem, d.sources)
+	d.places, d.sources = nil, nil
+}

@@ -127,16 +127,21 @@ func (p *pattern) newSearch() (_ *textSearch, suffices bool) {
 	if !p.anyStart {
 		return nil, false
 	}
-	var longest []byte
-	for _, q := range p.pieces {
-		if !q.wildcard && len(q.text) > len(longest) {
-			longest = q.text
-		}
-	}
+	longest := p.longest()
 	if longest == nil {
 		return nil, false
 	}
 	return newTextSearch(longest), p.anyEnd && len(p.pieces) == 1
+}
+
+// longest returns the longest piece without wildcards, nil if there is none.
+func (p *pattern) longest() (text []byte) {
+	for _, q := range p.pieces {
+		if !q.wildcard && len(q.text) > len(text) {
+			text = q.text
+		}
+	}
+	return text
 }
 
 // matchAt returns the end of the piece at the start of s, -1 if it is not there.

@@ -22,17 +22,17 @@ type pair struct {
 }
 
 // mask sets bit i of dst, which has a word for every 64 bytes begun, where text[i] is the one byte and text[i+distance] the other.
-// The last maskSlack bytes of text are there to be read only, and may set bits too.
-func (p pair) mask(dst []uint64, text []byte) {
+// The last maskSlack bytes of text are there to be read only, and may set bits too. The result says whether the bytes that dst has
+// bits of are all ASCII.
+func (p pair) mask(dst []uint64, text []byte) (isASCII bool) {
 	if len(dst) == 0 {
-		return
+		return true
 	}
 	if hasVectors {
 		_ = text[len(dst)*maskSize+p.distance-1]
-		maskPairVector(&dst[0], &text[0], len(dst), p.distance, p.a, p.b)
-	} else {
-		p.maskWords(dst, text)
+		return maskPairVector(&dst[0], &text[0], len(dst), p.distance, p.a, p.b) == 0
 	}
+	return p.maskWords(dst, text)
 }
 
 const (
@@ -43,20 +43,24 @@ const (
 )
 
 // maskWords is mask with eight bytes at a time.
-func (p pair) maskWords(dst []uint64, text []byte) {
+func (p pair) maskWords(dst []uint64, text []byte) (isASCII bool) {
+	high := uint64(0)
 	as, bs := uint64(p.a)*lowBits, uint64(p.b)*lowBits
 	for w := range dst {
 		m := uint64(0)
 		first := text[w*maskSize:][:maskSize]
 		second := text[w*maskSize+p.distance:][:maskSize]
 		for i := 0; i < maskSize; i += 8 {
-			x, y := binary.LittleEndian.Uint64(first[i:])^as, binary.LittleEndian.Uint64(second[i:])^bs
+			here := binary.LittleEndian.Uint64(first[i:])
+			high |= here
+			x, y := here^as, binary.LittleEndian.Uint64(second[i:])^bs
 			differs := x | y // a byte of it is 0 where both are as they should be
 			zero := ^((differs&^highBits + ^uint64(highBits)) | differs) & highBits
 			m |= zero >> 7 * gatherBits >> 56 << i
 		}
 		dst[w] = m
 	}
+	return high&highBits == 0
 }
 
 // byteClass is a set of bytes, in which those from 0x80 on are all or none.

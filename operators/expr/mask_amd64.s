@@ -1,8 +1,10 @@
 #include "go_asm.h"
 #include "textflag.h"
 
-// func maskPairVector(dst *uint64, text *byte, words, distance int, a, b byte)
-TEXT ·maskPairVector(SB), NOSPLIT, $0-34
+// func maskPairVector(dst *uint64, text *byte, words, distance int, a, b byte) (high uint32)
+//
+// Y6 is the OR of all bytes.
+TEXT ·maskPairVector(SB), NOSPLIT, $0-44
 	MOVQ         dst+0(FP), DI
 	MOVQ         text+8(FP), SI
 	MOVQ         words+16(FP), CX
@@ -10,11 +12,16 @@ TEXT ·maskPairVector(SB), NOSPLIT, $0-34
 	VPBROADCASTB a+32(FP), Y0
 	VPBROADCASTB b+33(FP), Y1
 	ADDQ         SI, DX
+	VPXOR        Y6, Y6, Y6
 
 pairs:
-	VPCMPEQB  (SI), Y0, Y2
+	VMOVDQU   (SI), Y2
+	VMOVDQU   32(SI), Y4
+	VPOR      Y2, Y6, Y6
+	VPOR      Y4, Y6, Y6
+	VPCMPEQB  Y2, Y0, Y2
 	VPCMPEQB  (DX), Y1, Y3
-	VPCMPEQB  32(SI), Y0, Y4
+	VPCMPEQB  Y4, Y0, Y4
 	VPCMPEQB  32(DX), Y1, Y5
 	VPAND     Y2, Y3, Y2
 	VPAND     Y4, Y5, Y4
@@ -28,6 +35,8 @@ pairs:
 	ADDQ      $8, DI
 	DECQ      CX
 	JNZ       pairs
+	VPMOVMSKB Y6, AX
+	MOVL      AX, high+40(FP)
 	VZEROUPPER
 	RET
 

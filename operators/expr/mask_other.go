@@ -5,7 +5,7 @@ package expr
 // hasVectors says whether the vector forms of masks can run.
 var hasVectors = false
 
-func maskPairVector(*uint64, *byte, int, int, byte, byte) {}
+func maskPairVector(*uint64, *byte, int, int, byte, byte) uint32 { return 0 }
 
 func maskClassVector(*uint64, *byte, int, *[32]byte) {}
 

@@ -56,6 +56,19 @@ func (t *textTable) lookupCodes(a *array.Dictionary, sel, groups []int32) {
 		t.codes[i] = -1
 	}
 	offsets, text := entries.ValueOffsets(), textOf(entries)
+	if indices, isUsual := a.Indices().(*array.Int32); isUsual && a.NullN() == 0 && entries.NullN() == 0 {
+		codes := indices.Int32Values()
+		for k := range groups {
+			code := codes[rowOf(sel, k)]
+			group := t.codes[code]
+			if group < 0 {
+				group = t.set.group(text[offsets[code]:offsets[code+1]])
+				t.codes[code] = group
+			}
+			groups[k] = group
+		}
+		return
+	}
 	for k := range groups {
 		i := rowOf(sel, k)
 		if a.IsNull(i) {

@@ -16,7 +16,13 @@ func New(mem memory.Allocator, s *Spec) (Expr, error) {
 	if s.Type.ID() == arrow.DURATION {
 		return nil, fmt.Errorf("INTERVAL can only be added to a TIMESTAMP or subtracted from one: %s", s)
 	}
-	return (&env{mem: mem}).build(Fold(s))
+	e := &env{mem: mem}
+	s = Fold(s)
+	x, err := e.build(s)
+	if err != nil {
+		return nil, err
+	}
+	return newCoded(e, s, x), nil
 }
 
 // NewPredicate returns an instance of s, which must be BOOLEAN. The caller closes it.
@@ -28,11 +34,12 @@ func NewPredicate(mem memory.Allocator, s *Spec) (Predicate, error) {
 		return nil, fmt.Errorf("predicate must be BOOLEAN, is %s: %s", typeName(s.Type), s)
 	}
 	e := &env{mem: mem}
-	x, err := e.build(Fold(s))
+	s = Fold(s)
+	x, err := e.build(s)
 	if err != nil {
 		return nil, err
 	}
-	return e.predicate(x), nil
+	return e.predicate(newCoded(e, s, x)), nil
 }
 
 // env is what the nodes of one instance share.
@@ -69,11 +76,16 @@ func (e *env) build(s *Spec) (Expr, error) {
 		return nil, newUnknownFunction(s.Func)
 	}
 	args := make([]Expr, 0, len(s.Args))
+	column := -1
+	isOver := s.isOver(&column) // then s is coded as a whole, by who asked for it
 	for _, a := range s.Args {
 		x, err := e.build(a)
 		if err != nil {
 			closeAll(args)
 			return nil, err
+		}
+		if !isOver {
+			x = newCoded(e, a, x)
 		}
 		args = append(args, x)
 	}

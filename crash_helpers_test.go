@@ -53,6 +53,11 @@ CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INT
   FROM 'file:DIR/' FORMAT CSV WITH (max_rows_per_interval = 120);
 CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS
   SELECT window.start, user, count(*) AS c, sum(n) AS s, min(n) AS lo FROM e GROUP BY window(at, '2 seconds', '1 second'), user`},
+	{name: "cumulating windows", sinks: []string{"w"}, script: `
+CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INTERVAL '1 second')
+  FROM 'file:DIR/' FORMAT CSV WITH (max_rows_per_interval = 120);
+CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS
+  SELECT cumulate_window.end, user, count(*) AS c, max(n) AS hi FROM e GROUP BY cumulate_window(at, '1 second', '3 seconds'), user`},
 	{name: "sessions", sinks: []string{"w"}, script: `
 CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INTERVAL '1 second')
   FROM 'file:DIR/' FORMAT CSV WITH (max_rows_per_interval = 120);

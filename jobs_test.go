@@ -40,6 +40,10 @@ CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS
 	{name: "late rows", sinks: []string{"w", "late"}, minRows: 20, script: eventSource + `
 CREATE SINK w INTO 'file:OUT/w' FORMAT CSV WITH (lateness = '2 seconds', late = 'file:OUT/late') AS
   SELECT window.start, user, count(*) AS c, sum(n) AS s FROM e WHERE n > 3 GROUP BY window(at, '4 seconds', '2 seconds'), user`},
+	{name: "cumulating windows", sinks: []string{"w"}, minRows: 40, script: eventSource + `
+CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS
+  SELECT cumulate_window.start, cumulate_window.end, user, count(*) AS c, sum(n) AS s, max(n) AS hi
+  FROM e GROUP BY cumulate_window(at, '1 second', '5 seconds'), user`},
 	{name: "sessions", sinks: []string{"w", "late"}, minRows: 40, script: eventSource + `
 CREATE SINK w INTO 'file:OUT/w' FORMAT CSV WITH (late = 'file:OUT/late') AS
   SELECT session_window.start, session_window.end, user, count(*) AS c, sum(n) AS s, min(n) AS lo, max(n) AS hi, avg(n) AS mean

@@ -27,8 +27,8 @@ type aggregate struct {
 	tables   []StateTable
 	// stateSizes has, per aggregate, how many columns its state has.
 	stateSizes []int
-	// subtracts says that a sliding window is made of the one before it.
-	subtracts bool
+	// runs says that a window is made of the one before it.
+	runs bool
 	// stacks says that it is made of three parts that are kept.
 	stacks bool
 	// closes says that the window's time has a watermark. Without one nothing tells that the rows of a window are complete,
@@ -118,14 +118,14 @@ func NewAggregate(name string, spec *AggregateSpec, schema *arrow.Schema, env En
 		sh.panes.fresh, sh.windows.fresh = fresh, fresh
 	}
 	a.merged = newPane(env.Mem, a.keyTypes, spec.Aggs, denseRoom)
-	a.subtracts = spec.Window != nil && a.window.isSliding() && spec.Mode == Append
+	a.runs = spec.Window != nil && a.window.isSliding() && spec.Mode == Append
 	for _, acc := range a.merged.accs {
 		if acc != nil {
-			a.subtracts = a.subtracts && acc.canSubtract()
+			a.runs = a.runs && (acc.canSubtract() || a.window.most > 0)
 		}
 	}
 	a.folded = newPane(env.Mem, a.keyTypes, spec.Aggs, denseRoom)
-	if spec.Window != nil && spec.Mode == Append && !a.subtracts {
+	if spec.Window != nil && spec.Mode == Append && !a.runs {
 		slides := a.window.size / a.window.slide
 		a.stacks = slides >= minStackedSlides
 		for i := range a.shards {

@@ -76,8 +76,9 @@ func (e *emitter) withoutFaults(p *pane, ids []int32) []int32 {
 func (e *emitter) append(start int64, p *pane, ids []int32) {
 	cols := e.frame.Columns
 	if e.a.spec.Window != nil {
+		begin := e.a.window.begin(start)
 		for range ids {
-			cols[0].AppendInt64(start)
+			cols[0].AppendInt64(begin)
 			cols[1].AppendInt64(start + e.a.window.size)
 		}
 		cols = cols[2:]
@@ -206,14 +207,14 @@ func (a *aggregate) startFrom(from int64) (start int64, ok bool) {
 
 // emitWindow emits a shard's groups of the window that begins at start.
 func (a *aggregate) emitWindow(sh *shard, start int64, isFinal bool) error {
-	parts := sh.panes.between(start, start+a.window.size)
+	parts := sh.panes.between(a.window.begin(start), start+a.window.size)
 	apart := sh.windows.between(start, start+1)
 	switch {
 	case len(parts)+len(apart) == 0:
 		return nil
 	case len(parts) == 1 && len(apart) == 0:
 		return a.emitter.add(start, parts[0], a.allIDs(parts[0]))
-	case a.subtracts && isFinal:
+	case a.runs && isFinal:
 		p, ids := sh.running.advance(a, sh, start)
 		if len(apart) > 0 {
 			a.merged.reset()
@@ -302,7 +303,7 @@ func (a *aggregate) emitChanged(ctx context.Context) error {
 }
 
 func (a *aggregate) emitChangedWindow(sh *shard, start int64) error {
-	parts := sh.panes.between(start, start+a.window.size)
+	parts := sh.panes.between(a.window.begin(start), start+a.window.size)
 	apart := sh.windows.between(start, start+1)
 	if len(parts) == 1 && len(apart) == 0 {
 		return a.emitter.add(start, parts[0], parts[0].changed)

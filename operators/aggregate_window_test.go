@@ -92,6 +92,29 @@ func TestAggregateWindows(t *testing.T) {
 				"1969-12-31T23:59:57Z 1970-01-01T00:00:07Z a 1\n",
 		},
 		{
+			name: "cumulating windows grow by a step up to their largest size", agg: aggregateOf{keys: []int{1}, funcs: []string{"count", "max"}, args: []int{-1, 2}},
+			window: with(window(6*s, 2*s), func(w *operators.WindowSpec) { w.Kind, w.Offset = operators.CumulatingWindow, -5*s }), late: 1,
+			// The series begins at 00:00:01. The fifth row is late for [1,3) and [1,5), and counts for [1,7); the sixth is late for all.
+			in: "2026-01-01T00:00:01Z a 1 1\n2026-01-01T00:00:03.5Z b 2 1\n2026-01-01T00:00:04Z a 3 1\n2026-01-01T00:00:05Z a 4 1\n" +
+				"2026-01-01T00:00:02Z c 5 1\n2026-01-01T00:00:07Z b 6 1\n2026-01-01T00:00:06.9Z late 7 1\n2026-01-01T00:00:20Z a 8 1\n",
+			want: "2026-01-01T00:00:01Z 2026-01-01T00:00:03Z a 1 1\n2026-01-01T00:00:01Z 2026-01-01T00:00:05Z a 2 3\n" +
+				"2026-01-01T00:00:01Z 2026-01-01T00:00:05Z b 1 2\n2026-01-01T00:00:01Z 2026-01-01T00:00:07Z a 3 4\n" +
+				"2026-01-01T00:00:01Z 2026-01-01T00:00:07Z b 1 2\n2026-01-01T00:00:01Z 2026-01-01T00:00:07Z c 1 5\n" +
+				"2026-01-01T00:00:07Z 2026-01-01T00:00:09Z b 1 6\n2026-01-01T00:00:07Z 2026-01-01T00:00:11Z b 1 6\n" +
+				"2026-01-01T00:00:07Z 2026-01-01T00:00:13Z b 1 6\n2026-01-01T00:00:19Z 2026-01-01T00:00:21Z a 1 8\n" +
+				"2026-01-01T00:00:19Z 2026-01-01T00:00:23Z a 1 8\n2026-01-01T00:00:19Z 2026-01-01T00:00:25Z a 1 8\n",
+		},
+		{
+			name: "a cumulating window in mode update gives each window that a row is in",
+			agg:  aggregateOf{keys: []int{1}, funcs: []string{"count"}, args: []int{-1}, mode: operators.Update}, skip: perInterval,
+			window: with(window(6*s, 2*s), func(w *operators.WindowSpec) { w.Kind = operators.CumulatingWindow }),
+			in:     "2026-01-01T00:00:01Z a 1 1\n2026-01-01T00:00:03Z b 1 1\n--- end=2026-01-01T00:00:01Z\n2026-01-01T00:00:03.5Z a 1 1\n--- end=2026-01-01T00:00:02Z\n",
+			want: "2026-01-01T00:00:00Z 2026-01-01T00:00:02Z a 1\n2026-01-01T00:00:00Z 2026-01-01T00:00:04Z a 1\n" +
+				"2026-01-01T00:00:00Z 2026-01-01T00:00:04Z b 1\n2026-01-01T00:00:00Z 2026-01-01T00:00:06Z a 1\n" +
+				"2026-01-01T00:00:00Z 2026-01-01T00:00:06Z b 1\n---\n" +
+				"2026-01-01T00:00:00Z 2026-01-01T00:00:04Z a 2\n2026-01-01T00:00:00Z 2026-01-01T00:00:06Z a 2\n",
+		},
+		{
 			name: "year 9999, and a time that is NULL", window: window(10*s, 5*s), agg: count, bad: []string{"window: time is NULL"},
 			in:   "null a 1 1\n9999-12-31T23:59:59Z a 1 1\n",
 			want: "9999-12-31T23:59:50Z 10000-01-01T00:00:00Z a 1\n9999-12-31T23:59:55Z 10000-01-01T00:00:05Z a 1\n",

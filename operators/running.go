@@ -6,6 +6,9 @@ import "github.com/tidemill/tidemill/batch"
 // panes that come in. It costs what the groups of the panes that come and go cost, however long the window is. It is only used
 // where all aggregates can be subtracted exactly, and can be made of the panes at any time, so that it is not part of
 // what a Snapshot has.
+//
+// Of cumulating windows it is the last one too, to which a step is added; nothing leaves it but all at once, when another series
+// of windows begins.
 type runningWindow struct {
 	pane  *pane
 	next  int64 // the window that it is ready for
@@ -28,14 +31,14 @@ func (r *runningWindow) forget(start int64) {
 
 // advance makes it the window that begins at start, and returns its groups.
 func (r *runningWindow) advance(a *aggregate, sh *shard, start int64) (*pane, []int32) {
-	from := r.upto
+	from, begin := r.upto, a.window.begin(start)
 	switch {
 	case r.pane == nil:
 		r.pane = sh.panes.fresh()
-		from = start
-	case !r.valid || r.next != start:
+		from = begin
+	case !r.valid || r.next != start || a.window.most > 0 && begin == start:
 		r.pane.reset()
-		from = start
+		from = begin
 	case r.dead > max(minDead, r.pane.table.len()/2):
 		r.bury(a, sh)
 	}
@@ -70,6 +73,9 @@ func (r *runningWindow) bury(a *aggregate, sh *shard) {
 // leave takes the panes out that the next window does not have, while they are still there.
 func (r *runningWindow) leave(a *aggregate, sh *shard, start int64) {
 	r.valid, r.next, r.upto = true, start+a.window.slide, start+a.window.size
+	if a.window.most > 0 {
+		return
+	}
 	for _, p := range sh.panes.between(start, r.next) {
 		ids := a.allIDs(p)
 		a.found = batch.GrowSlice(a.mem, a.found, len(ids))

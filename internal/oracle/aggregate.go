@@ -158,6 +158,15 @@ func windowsOf(spec *operators.WindowSpec, at batch.Time) [][2]batch.Time {
 		n-- // division rounds towards 0, windows are counted downwards
 	}
 	var all [][2]batch.Time
+	if spec.Kind == operators.CumulatingWindow {
+		start := int64(at) - offset - ((int64(at)-offset)%size+size)%size + offset
+		for end := start + slide; end <= start+size; end += slide {
+			if end > int64(at) {
+				all = append(all, [2]batch.Time{batch.Time(start), batch.Time(end)})
+			}
+		}
+		return all
+	}
 	for start := n*slide + offset; start+size > int64(at); start -= slide {
 		all = append(all, [2]batch.Time{batch.Time(start), batch.Time(start + size)})
 	}

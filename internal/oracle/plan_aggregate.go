@@ -46,7 +46,9 @@ func (p *planner) aggregate(in *operators.Node) *operators.Node {
 func (p *planner) window(at *expr.Spec) *operators.WindowSpec {
 	w := &operators.WindowSpec{Time: at, Size: time.Duration(1+p.IntN(20)) * time.Second}
 	w.Slide = w.Size
-	switch p.IntN(5) {
+	switch p.IntN(6) {
+	case 5:
+		w.Kind, w.Size = operators.CumulatingWindow, w.Slide*time.Duration(1+p.IntN(6))
 	case 0:
 		w.Slide = time.Duration(1+p.IntN(int(w.Size/time.Second))) * time.Second
 	case 1: // no whole number of slides in a window

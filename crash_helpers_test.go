@@ -58,6 +58,10 @@ CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INT
   FROM 'file:DIR/' FORMAT CSV WITH (max_rows_per_interval = 120);
 CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS
   SELECT cumulate_window.end, user, count(*) AS c, max(n) AS hi FROM e GROUP BY cumulate_window(at, '1 second', '3 seconds'), user`},
+	{name: "windows of rows", sinks: []string{"w"}, script: `
+CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT) FROM 'file:DIR/part-0.csv' FORMAT CSV WITH (max_rows_per_interval = 60);
+CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS
+  SELECT count_window.start, user, sum(n) AS s, max(at) AS last FROM e GROUP BY count_window(7, 3), user`},
 	{name: "sessions", sinks: []string{"w"}, script: `
 CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INTERVAL '1 second')
   FROM 'file:DIR/' FORMAT CSV WITH (max_rows_per_interval = 120);

@@ -44,6 +44,10 @@ CREATE SINK w INTO 'file:OUT/w' FORMAT CSV WITH (lateness = '2 seconds', late = 
 CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS
   SELECT cumulate_window.start, cumulate_window.end, user, count(*) AS c, sum(n) AS s, max(n) AS hi
   FROM e GROUP BY cumulate_window(at, '1 second', '5 seconds'), user`},
+	{name: "windows of rows", sinks: []string{"w"}, minRows: 40, script: `
+CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT) FROM 'file:DIR/part-0.csv' FORMAT CSV WITH (CUT);
+CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS
+  SELECT count_window.start, count_window.end, user, sum(n) AS s, max(at) AS last FROM e GROUP BY count_window(12, 4), user`},
 	{name: "sessions", sinks: []string{"w", "late"}, minRows: 40, script: eventSource + `
 CREATE SINK w INTO 'file:OUT/w' FORMAT CSV WITH (late = 'file:OUT/late') AS
   SELECT session_window.start, session_window.end, user, count(*) AS c, sum(n) AS s, min(n) AS lo, max(n) AS hi, avg(n) AS mean

@@ -22,12 +22,17 @@ const (
 	progressTable = "/progress"
 	// sessionsTable has a row per session that is open.
 	sessionsTable = "/sessions"
+	// countsTable has a row per pane of rows that are counted.
+	countsTable = "/counts"
 )
 
 // aggregateTables returns the tables that the aggregate keeps its state in.
 func aggregateTables(name string, spec *AggregateSpec) []StateTable {
 	if spec.Window != nil && spec.Window.Kind == SessionWindow {
 		return []StateTable{spansTable(name+sessionsTable, spec, batch.Timestamp, true)}
+	}
+	if spec.Window != nil && spec.Window.Kind == CountWindow {
+		return []StateTable{spansTable(name+countsTable, spec, batch.BigInt, false)}
 	}
 	fields := []arrow.Field{{Name: "start", Type: batch.Timestamp}}
 	keys := []int{0}

@@ -24,6 +24,9 @@ func Build(n *Node, env Env) (Operator, error) {
 		if s.Window != nil && s.Window.Kind == SessionWindow {
 			return NewSessions(n.Name, s, n.Schema, env)
 		}
+		if s.Window != nil && s.Window.Kind == CountWindow {
+			return NewCountWindows(n.Name, s, n.Schema, env)
+		}
 		return NewAggregate(n.Name, s, n.Schema, env)
 	case *LateSpec:
 		return NewLate(s, n.Schema, env)

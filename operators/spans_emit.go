@@ -54,6 +54,22 @@ func (e *spanEmitter) add(s *spans, ids []int32) {
 	e.append(s.pane.table, e.keys, s.pane, ids)
 }
 
+// addWindows appends the results of windows of rows, which are the groups of merged, in their order.
+func (e *spanEmitter) addWindows(table groupTable, merged *pane, windows []fullWindow) {
+	e.order = e.order[:0]
+	for i := range windows {
+		e.order = append(e.order, int32(i))
+	}
+	ids := e.withoutFaults(merged, e.order)
+	e.keys = e.keys[:0]
+	for _, i := range ids {
+		e.keys = append(e.keys, windows[i].key)
+		e.frame.Columns[0].AppendInt64(windows[i].start)
+		e.frame.Columns[1].AppendInt64(windows[i].end)
+	}
+	e.append(table, e.keys, merged, ids)
+}
+
 // append appends keys of a table and, beside them, the results of groups of a pane. The starts and ends of the rows are there.
 func (e *spanEmitter) append(table groupTable, keys []int32, p *pane, ids []int32) {
 	cols := e.frame.Columns[2:]
@@ -125,6 +141,17 @@ func (e *spanEmitter) emit(ctx context.Context, emit batch.Emit) error {
 	}
 	e.frame.Reset(0)
 	return nil
+}
+
+// flush emits what was added, in the order of its coming.
+func (e *spanEmitter) flush(emit batch.Emit) error {
+	if e.frame.Len() == 0 {
+		return nil
+	}
+	err := emit(batch.Batch{Rows: e.frame.Rows(), Origin: e.origin()})
+	e.sequence++
+	e.frame.Reset(0)
+	return err
 }
 
 func (e *spanEmitter) close() {

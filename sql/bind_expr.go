@@ -105,7 +105,7 @@ func (e *exprBinder) callFault(at Pos, fn string, err error) {
 		e.faults.add(at, "%v", err)
 		return
 	}
-	names := slices.Concat(operators.AggregateNames(), []string{"window", "cumulate_window", "session_window", "explode"}, expr.Names())
+	names := slices.Concat(operators.AggregateNames(), []string{"window", "cumulate_window", "session_window", "count_window", "explode"}, expr.Names())
 	names = slices.DeleteFunc(names, func(s string) bool { return !isWordStart(rune(s[0])) })
 	if near := expr.Nearest(fn, names); near != "" {
 		e.faults.add(at, "unknown function %q: did you mean %q?", fn, near)

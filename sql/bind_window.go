@@ -20,6 +20,7 @@ type windowForm struct {
 var windowForms = map[string]windowForm{
 	"window":          {operators.SlidingWindow, 2, 4, "(TIMESTAMP, size), (TIMESTAMP, size, slide) or (TIMESTAMP, size, slide, offset)"},
 	"cumulate_window": {operators.CumulatingWindow, 3, 4, "(TIMESTAMP, step, size) or (TIMESTAMP, step, size, offset)"},
+	"count_window":    {operators.CountWindow, 1, 2, "(rows) or (rows, slide)"},
 	"session_window":  {operators.SessionWindow, 2, 2, "(TIMESTAMP, gap)"},
 }
 

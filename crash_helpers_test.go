@@ -94,6 +94,12 @@ CREATE SOURCE b (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INT
 CREATE VIEW both AS SELECT at, user, n FROM a UNION ALL SELECT at, user, n FROM b;
 CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS
   SELECT window.end, user, count(*) AS c, max(n) AS hi FROM both GROUP BY window(at, '2 seconds'), user`},
+	{name: "patterns", sinks: []string{"m"}, script: `
+CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INTERVAL '1 second')
+  FROM 'file:DIR/' FORMAT CSV WITH (max_rows_per_interval = 120);
+CREATE SINK m INTO 'file:OUT/m' FORMAT CSV AS SELECT * FROM e MATCH_RECOGNIZE (PARTITION BY user ORDER BY at
+    MEASURES A.at AS a, B.at AS b, A.n AS low, B.n AS high PATTERN (A X* B) WITHIN INTERVAL '3' SECONDS
+    DEFINE A AS n < 50, X AS X.n >= A.n AND X.n < 80, B AS n >= 80) AS m`},
 }
 
 // creepingClock moves on by a microsecond whenever it is looked at, and never ticks: every interval ends by its number of rows,

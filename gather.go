@@ -24,6 +24,7 @@ type located struct {
 // piece is a run of rows of a gather's frame that came in one batch.
 type piece struct {
 	split     int32
+	splitKey  uint64
 	block     uint64
 	from, to  int
 	watermark batch.Time
@@ -33,7 +34,9 @@ type piece struct {
 func (ga *gather) add(b batch.Batch) error {
 	from := ga.frame.Len()
 	ga.frame.AppendBatch(b)
-	p := piece{split: b.Origin.Split, block: b.Origin.Block, from: from, to: ga.frame.Len(), watermark: b.Origin.Watermark}
+	p := piece{
+		split: b.Origin.Split, splitKey: b.Origin.SplitKey, block: b.Origin.Block, from: from, to: ga.frame.Len(), watermark: b.Origin.Watermark,
+	}
 	if b.Origin.Watermarks != nil {
 		p.isMarked = true
 		ga.mark(from, b)
@@ -58,7 +61,7 @@ func (ga *gather) mark(from int, b batch.Batch) {
 // batch returns the rows of a piece, with their watermarks.
 func (ga *gather) batch(p piece, numbers []int32) batch.Batch {
 	b := batch.Batch{Rows: ga.frame.Rows(), Sel: numbers[p.from:p.to]}
-	b.Origin = batch.Origin{Split: p.split, Block: p.block, Watermark: p.watermark}
+	b.Origin = batch.Origin{Split: p.split, SplitKey: p.splitKey, Block: p.block, Watermark: p.watermark}
 	if p.isMarked {
 		b.Origin.Watermarks = ga.marks
 	}

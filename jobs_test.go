@@ -68,6 +68,12 @@ CREATE SINK u INTO 'file:OUT/u' FORMAT CSV AS SELECT DISTINCT user, CAST(n AS TE
 CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INTERVAL '1 second')
   FROM 'file:DIR/part-0.csv' FORMAT CSV WITH (CUT);
 CREATE SINK d INTO 'file:OUT/d' FORMAT CSV AS SELECT DISTINCT ON (user) WITHIN WATERMARK * FROM e`},
+	{name: "patterns", sinks: []string{"m"}, minRows: 20, script: eventSource + `
+CREATE SINK m INTO 'file:OUT/m' FORMAT CSV AS
+  SELECT * FROM e MATCH_RECOGNIZE (PARTITION BY user ORDER BY at
+    MEASURES A.at AS first_at, MATCH_ROWTIME() AS last_at, A.n AS low, max(B.n) AS high, count(*) AS rows
+    AFTER MATCH SKIP TO NEXT ROW PATTERN (A B+? C) WITHIN INTERVAL '3' SECONDS
+    DEFINE A AS n < 50, B AS B.n > A.n, C AS C.n < LAST(B.n)) AS m`},
 }
 
 // TestRowsOfEveryJobAreTheSameHoweverItIsRun runs each job as one big batch, as many intervals, with 1, 2 and 5 workers, and

@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/zeebo/xxh3"
+
 	"github.com/tidemill/tidemill/batch"
 	"github.com/tidemill/tidemill/checkpoint"
 	"github.com/tidemill/tidemill/ingest"
@@ -130,7 +132,7 @@ func (s *sourceRun) splitLocked(name string) *splitRun {
 	if sp := s.byName[name]; sp != nil {
 		return sp
 	}
-	sp := &splitRun{id: s.engine.nextSplit.Add(1) - 1, name: name, source: s}
+	sp := &splitRun{id: s.engine.nextSplit.Add(1) - 1, key: splitKey(s.name, name), name: name, source: s}
 	sp.lastBlock.Store(int64(s.engine.now()))
 	largest, isNew := batch.MinTime, true
 	for i, st := range s.gone {
@@ -151,6 +153,9 @@ func (s *sourceRun) splitLocked(name string) *splitRun {
 	s.engine.registerSplit(sp)
 	return sp
 }
+
+// splitKey returns a number, not 0, that stands for a split in every run.
+func splitKey(source, split string) uint64 { return max(1, xxh3.HashString(source+"\x00"+split)) }
 
 // startAtClosed makes the rows of a split count only for windows that are still open.
 func (s *sourceRun) startAtClosed(sp *splitRun) {

@@ -11,6 +11,7 @@ import (
 // splitRun is a split while the engine runs.
 type splitRun struct {
 	id       int32
+	key      uint64 // of the names of source and split
 	name     string
 	source   *sourceRun
 	sourceID int32 // the source's own number of the split

@@ -119,7 +119,7 @@ func (w *worker) process(ctx context.Context, item work) error {
 		return fmt.Errorf("decode source %s: split %s: offset %d: %w", s.name, item.split.name, b.From.Pos, err)
 	}
 	rows.Origin = batch.Origin{
-		Split: item.split.id, Block: b.Seq, FirstRow: b.FirstRow, Arrival: b.Arrival, Watermark: batch.MinTime, Source: rows.Origin.Source,
+		Split: item.split.id, SplitKey: item.split.key, Block: b.Seq, FirstRow: b.FirstRow, Arrival: b.Arrival, Watermark: batch.MinTime, Source: rows.Origin.Source,
 	}
 	if sifted := b.NumRows - int64(rows.NumRows()); sifted > 0 {
 		s.node.countSifted(sifted)

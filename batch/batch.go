@@ -64,6 +64,9 @@ type Interval struct {
 type Origin struct {
 	// Split is the number of the split in this run. It is -1 for rows that an operator made at the end of an interval.
 	Split int32
+	// SplitKey tells splits apart as their names do, the same in every run: rows of equal time that come from several splits are
+	// put in order by it, so that the order does not depend on when they came. It is 0 where Split is -1.
+	SplitKey uint64
 	// Block is the sequence number of the block within the split.
 	Block uint64
 	// FirstRow is the row number, within the split, of row 0 of the decoded block.

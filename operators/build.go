@@ -2,6 +2,7 @@ package operators
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/tidemill/tidemill/operators/expr"
 )
@@ -32,6 +33,8 @@ func Build(n *Node, env Env) (Operator, error) {
 		return NewLate(s, n.Schema, env)
 	case *SortSpec:
 		return NewSort(s, n.Schema, env)
+	case *MatchSpec:
+		return NewMatch(n.Name, s, n.Schema, env)
 	case *FuncSpec:
 		return NewFunc(s, n.Schema, env)
 	case *CustomSpec:
@@ -51,6 +54,7 @@ var (
 	_ Spec = (*AggregateSpec)(nil)
 	_ Spec = (*LateSpec)(nil)
 	_ Spec = (*SortSpec)(nil)
+	_ Spec = (*MatchSpec)(nil)
 	_ Spec = (*OutputSpec)(nil)
 	_ Spec = (*FuncSpec)(nil)
 	_ Spec = (*CustomSpec)(nil)
@@ -82,6 +86,8 @@ func exprsOf(s Spec) []*expr.Spec {
 		return append(s.Window.exprs(), s.Exprs...)
 	case *DedupSpec:
 		return s.exprs()
+	case *MatchSpec:
+		return slices.Concat(s.PartitionBy, s.Values, []*expr.Spec{s.Time})
 	case *SortSpec:
 		exprs := make([]*expr.Spec, len(s.By))
 		for i, k := range s.By {

@@ -46,6 +46,8 @@ func StateTables(n *Node) []StateTable {
 	switch s := n.Spec.(type) {
 	case *AggregateSpec:
 		return aggregateTables(n.Name, s)
+	case *MatchSpec:
+		return matchTables(n.Name, s)
 	case *CustomSpec:
 		if s.Tables != nil {
 			return s.Tables(n.Name)

@@ -133,6 +133,9 @@ func (p *pruner) prune(n *Node, out *Plan) *Node {
 	case *AggregateSpec:
 		p.keep(n.ID, func(int) bool { return true })
 		r.Spec = p.remapAggregate(n, s)
+	case *MatchSpec:
+		p.keep(n.ID, func(int) bool { return true })
+		r.Spec = p.remapMatch(n, s)
 	case *FuncSpec, *CustomSpec:
 		p.keep(n.ID, func(int) bool { return true })
 	case *JoinSpec:
@@ -189,6 +192,18 @@ func (p *pruner) remapAggregate(n *Node, s *AggregateSpec) *AggregateSpec {
 	if s.Window != nil {
 		kept.Window = s.Window.remap(func(e *expr.Spec) *expr.Spec { return p.remap(n, e) })
 	}
+	return &kept
+}
+
+func (p *pruner) remapMatch(n *Node, s *MatchSpec) *MatchSpec {
+	kept := *s
+	kept.PartitionBy, kept.Values = slices.Clone(s.PartitionBy), slices.Clone(s.Values)
+	for _, list := range [][]*expr.Spec{kept.PartitionBy, kept.Values} {
+		for i, e := range list {
+			list[i] = p.remap(n, e)
+		}
+	}
+	kept.Time = p.remap(n, s.Time)
 	return &kept
 }
 

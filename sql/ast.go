@@ -116,6 +116,7 @@ type tableRef struct {
 	name  ident
 	query *query
 	asOf  node
+	match *matchClause // nil: none
 	alias string
 }
 

@@ -112,6 +112,9 @@ func (b *binder) from(c *queryContext, ref tableRef, ask request) *relation {
 			qualifier = ref.name.text
 		}
 	}
+	if r != nil && ref.match != nil {
+		r = b.match(c.owner, ref.match, r)
+	}
 	if r == nil {
 		return nil
 	}

@@ -114,6 +114,7 @@ func (l *lexer) skipBlank() *token {
 var signs = []string{
 	"<=>", "||", "::", "<=", ">=", "<>", "!=", "==",
 	"(", ")", ",", ";", ".", "+", "-", "*", "/", "%", "=", "<", ">", "!",
+	"|", "?", "{", "}", // of patterns
 }
 
 func (l *lexer) next(t *token) {

@@ -98,6 +98,9 @@ func (r *tableRef) print(b *printer) {
 		b.add(" FOR SYSTEM_TIME AS OF ")
 		r.asOf.print(b)
 	}
+	if r.match != nil {
+		r.match.print(b)
+	}
 	if r.alias != "" {
 		b.add(" AS ")
 		b.name(r.alias)

@@ -3,7 +3,7 @@ package sql
 import "strconv"
 
 // clauseWords begin or join clauses: they are no aliases without AS.
-var clauseWords = words(`AS CROSS EXCEPT FETCH FROM FULL GROUP HAVING INNER INTERSECT INTO JOIN LATERAL LEFT LIMIT MINUS NATURAL
+var clauseWords = words(`AS CROSS EXCEPT FETCH FROM FULL GROUP HAVING INNER INTERSECT INTO JOIN LATERAL LEFT LIMIT MATCH_RECOGNIZE MINUS NATURAL
 	OFFSET ON ORDER OVER QUALIFY RIGHT SELECT SORT TABLESAMPLE UNION USING WHERE WINDOW WITH
 	ASOF CLUSTER DISTRIBUTE FILTER PIVOT UNPIVOT ANTI SEMI`)
 
@@ -229,6 +229,9 @@ func (p *parser) tableRef() tableRef {
 		}
 	}
 	r.asOf = p.asOf()
+	if p.isWords("MATCH_RECOGNIZE") {
+		r.match = p.matchRecognize()
+	}
 	if p.acceptWords("AS") {
 		r.alias = p.name("a name").text
 	} else {

@@ -165,22 +165,7 @@ func (s *selectClause) print(b *printer) {
 	if s.distinct != nil {
 		s.distinct.print(b)
 	}
-	b.list(len(s.items), func(i int) {
-		it := s.items[i]
-		if it.expr == nil {
-			if it.qualifier != "" {
-				b.name(it.qualifier)
-				b.add(".")
-			}
-			b.add("*")
-			return
-		}
-		it.expr.print(b)
-		if it.alias != "" {
-			b.add(" AS ")
-			b.name(it.alias)
-		}
-	})
+	b.list(len(s.items), func(i int) { s.items[i].print(b) })
 	b.add(" FROM ")
 	s.from.print(b)
 	for i := range s.joins {
@@ -205,6 +190,22 @@ func (s *selectClause) print(b *printer) {
 			b.add(" AS ")
 			s.windows[i].over.print(b)
 		})
+	}
+}
+
+func (it *item) print(b *printer) {
+	if it.expr == nil {
+		if it.qualifier != "" {
+			b.name(it.qualifier)
+			b.add(".")
+		}
+		b.add("*")
+		return
+	}
+	it.expr.print(b)
+	if it.alias != "" {
+		b.add(" AS ")
+		b.name(it.alias)
 	}
 }
 

@@ -86,6 +86,15 @@ CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INT
   FROM 'file:DIR/part-0.csv' FORMAT CSV WITH (max_rows_per_interval = 60);
 CREATE SINK d INTO 'file:OUT/d' FORMAT CSV AS SELECT DISTINCT user, date_trunc('SECOND', at) AS second, at FROM e;
 CREATE SINK first INTO 'file:OUT/first' FORMAT CSV AS SELECT DISTINCT ON (user) WITHIN INTERVAL '500 milliseconds' * FROM e`},
+	{name: "over", sinks: []string{"near", "top"}, script: `
+CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INTERVAL '1 second')
+  FROM 'file:DIR/part-0.csv' FORMAT CSV WITH (max_rows_per_interval = 60);
+CREATE SINK near INTO 'file:OUT/near' FORMAT CSV AS
+  SELECT user, at, row_number() OVER w AS rn, lead(n) OVER w AS after, sum(n) OVER w AS s
+  FROM e WINDOW w AS (PARTITION BY user ORDER BY at ROWS BETWEEN 2 PRECEDING AND CURRENT ROW);
+CREATE SINK top INTO 'file:OUT/top' FORMAT CSV AS
+  SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY start ORDER BY c DESC, user) AS rn
+    FROM (SELECT window.start, user, count(*) AS c FROM e GROUP BY window(at, '2 seconds'), user)) WHERE rn <= 2`},
 	{name: "union", sinks: []string{"w"}, script: `
 CREATE SOURCE a (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INTERVAL '1 second')
   FROM 'file:DIR/part-0.csv' FORMAT CSV WITH (max_rows_per_interval = 60);

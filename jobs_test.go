@@ -74,6 +74,18 @@ CREATE SINK m INTO 'file:OUT/m' FORMAT CSV AS
     MEASURES A.at AS first_at, MATCH_ROWTIME() AS last_at, A.n AS low, max(B.n) AS high, count(*) AS rows
     AFTER MATCH SKIP TO NEXT ROW PATTERN (A B+? C) WITHIN INTERVAL '3' SECONDS
     DEFINE A AS n < 50, B AS B.n > A.n, C AS C.n < LAST(B.n)) AS m`},
+	{name: "rows numbered by time", sinks: []string{"first", "near", "sum"}, minRows: 15, script: eventSource + `
+CREATE SINK first INTO 'file:OUT/first' FORMAT CSV AS
+  SELECT * FROM (SELECT *, rank() OVER (PARTITION BY user, n % 3 ORDER BY at) AS rn FROM e) WHERE rn <= 2;
+CREATE SINK near INTO 'file:OUT/near' FORMAT CSV AS
+  SELECT user, at, lag(at) OVER w AS before, lead(at, 2) OVER w AS after FROM e WINDOW w AS (PARTITION BY user ORDER BY at);
+CREATE SINK sum INTO 'file:OUT/sum' FORMAT CSV AS
+  SELECT user, at, sum(n) OVER (PARTITION BY user ORDER BY at RANGE BETWEEN INTERVAL '2 seconds' PRECEDING AND CURRENT ROW) AS s FROM e`},
+	{name: "top rows of windows", sinks: []string{"top"}, minRows: 30, script: eventSource + `
+CREATE VIEW counts AS SELECT window.start, window.end, user, count(*) AS c FROM e GROUP BY window(at, '4 seconds', '2 seconds'), user;
+CREATE SINK top INTO 'file:OUT/top' FORMAT CSV AS
+  SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY start ORDER BY c DESC, user) AS rn, rank() OVER (PARTITION BY start ORDER BY c DESC) AS r
+                 FROM counts) WHERE rn <= 3`},
 }
 
 // TestRowsOfEveryJobAreTheSameHoweverItIsRun runs each job as one big batch, as many intervals, with 1, 2 and 5 workers, and

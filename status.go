@@ -64,7 +64,7 @@ func (n *nodeRun) operatorStatus() OperatorStatus {
 		return s
 	}
 	switch n.Spec.(type) {
-	case *operators.FilterSpec, *operators.LateSpec, *operators.SortSpec:
+	case *operators.FilterSpec, *operators.LateSpec, *operators.RankSpec, *operators.SortSpec:
 		s.Filtered = s.In - s.Out - s.Bad
 	case *operators.ExplodeSpec: // makes rows of rows: what it took in is gone
 		s.Absorbed = s.In - s.Bad

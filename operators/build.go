@@ -39,6 +39,10 @@ func Build(n *Node, env Env) (Operator, error) {
 		return NewFunc(s, n.Schema, env)
 	case *CustomSpec:
 		return newCustom(n, s, env)
+	case *RankSpec:
+		return NewRank(s, n.Schema, env)
+	case *OverSpec:
+		return NewOver(n.Name, s, n.Schema, env)
 	case *DedupSpec:
 		return NewDedup(n.Name, s, n.Schema, env)
 	}
@@ -60,6 +64,8 @@ var (
 	_ Spec = (*CustomSpec)(nil)
 	_ Spec = (*JoinSpec)(nil)
 	_ Spec = (*DedupSpec)(nil)
+	_ Spec = (*OverSpec)(nil)
+	_ Spec = (*RankSpec)(nil)
 )
 
 // exprsOf returns the expressions of a spec, over the columns of its input.
@@ -88,6 +94,10 @@ func exprsOf(s Spec) []*expr.Spec {
 		return s.exprs()
 	case *MatchSpec:
 		return slices.Concat(s.PartitionBy, s.Values, []*expr.Spec{s.Time})
+	case *OverSpec:
+		return s.exprs()
+	case *RankSpec:
+		return s.exprs()
 	case *SortSpec:
 		exprs := make([]*expr.Spec, len(s.By))
 		for i, k := range s.By {

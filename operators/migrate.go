@@ -54,6 +54,8 @@ func StateTables(n *Node) []StateTable {
 		}
 	case *DedupSpec:
 		return dedupTables(n.Name, s)
+	case *OverSpec:
+		return overTables(n.Name, s, n.Schema)
 	}
 	return nil
 }

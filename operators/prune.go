@@ -92,6 +92,13 @@ func (p *pruner) need(n *Node) {
 		for i, isNeeded := range mine {
 			from[i] = from[i] || isNeeded
 		}
+	case *RankSpec, *OverSpec: // adds columns to those of its input
+		for i := range from {
+			from[i] = from[i] || mine[i]
+		}
+	}
+	if s, ok := n.Spec.(*RankSpec); ok && s.WindowEnd >= 0 {
+		from[s.WindowEnd] = true
 	}
 	if s, ok := n.Spec.(*SortSpec); ok && s.WindowEnd >= 0 {
 		from[s.WindowEnd] = true
@@ -136,6 +143,12 @@ func (p *pruner) prune(n *Node, out *Plan) *Node {
 	case *MatchSpec:
 		p.keep(n.ID, func(int) bool { return true })
 		r.Spec = p.remapMatch(n, s)
+	case *RankSpec:
+		p.keepAdded(n)
+		r.Spec = s.remapped(func(e *expr.Spec) *expr.Spec { return p.remap(n, e) }, p.moved[n.Inputs[0]])
+	case *OverSpec:
+		p.keepAdded(n)
+		r.Spec = s.remapped(func(e *expr.Spec) *expr.Spec { return p.remap(n, e) })
 	case *FuncSpec, *CustomSpec:
 		p.keep(n.ID, func(int) bool { return true })
 	case *JoinSpec:
@@ -308,6 +321,12 @@ func (p *pruner) pruneJoin(n *Node, s *JoinSpec) *JoinSpec {
 		kept.Residual = expr.Remap(s.Residual, moved)
 	}
 	return &kept
+}
+
+// keepAdded notes where the columns of the input and those that n adds to them are.
+func (p *pruner) keepAdded(n *Node) {
+	inputs := p.moved[n.Inputs[0]]
+	p.keep(n.ID, func(i int) bool { return i >= len(inputs) || inputs[i] >= 0 })
 }
 
 // keep notes which columns of a node stay.

@@ -21,6 +21,8 @@ const (
 	// minPruneRows is how many rows a Sort with a small limit gathers before it drops those that can't be among the first: enough
 	// to make that rare. The value is a choice, not a measurement.
 	minPruneRows = 4096
+	// placeBytes is how many bytes of a key are the row's place in the input: split, block, number.
+	placeBytes = 4 + 8 + 8
 	// maxSortLimit bounds LIMIT so that twice of it is an int. Nobody can hold as many rows.
 	maxSortLimit = 1 << 48
 )
@@ -36,6 +38,7 @@ type sorter struct {
 	terms     []SortKey
 	limit     int // -1: all
 	windowEnd int
+	ranks     *ranker // nil: rows are not numbered
 
 	// Rows since the last flush.
 	rows      *batch.Frame
@@ -43,6 +46,7 @@ type sorter struct {
 	ends      []int64 // of each row's key in keys
 	next      uint64
 	bound     []byte // the limit-th key, empty until there were too many rows
+	pruneAt   int    // rows from which on some are dropped; 0: never
 	window    int64
 	hasWindow bool
 
@@ -91,6 +95,9 @@ func NewSort(spec *SortSpec, schema *arrow.Schema, env Env) (Operator, error) {
 		rows: batch.NewFrame(env.Mem, schema), spare: batch.NewFrame(env.Mem, schema), terminal: make([]arrow.Array, len(by)),
 	}
 	s.bad.init(env)
+	if s.limit > 0 {
+		s.pruneAt = max(2*s.limit, minPruneRows)
+	}
 	return s, nil
 }
 
@@ -150,8 +157,12 @@ func (s *sorter) add(in *batch.Batch, sel []int32) {
 	s.kept = s.kept[:0]
 	for _, i := range sel {
 		s.key = s.key[:0]
+		part := 0
 		for t, arr := range s.terminal {
 			s.key = appendSortKey(s.key, arr, int(i), s.terms[t])
+			if s.ranks != nil && t+1 == len(s.ranks.spec.Partition) {
+				part = len(s.key)
+			}
 		}
 		// The order of rows in a split is that of its blocks, within a block that of their coming.
 		s.key = binary.BigEndian.AppendUint32(s.key, uint32(in.Origin.Split)^1<<31)
@@ -161,6 +172,9 @@ func (s *sorter) add(in *batch.Batch, sel []int32) {
 			continue
 		}
 		s.next++
+		if s.ranks != nil {
+			s.ranks.parts = append(s.ranks.parts, int32(part))
+		}
 		s.keys = batch.AppendSlice(s.mem, s.keys, s.key...)
 		s.ends = batch.AppendSlice(s.mem, s.ends, int64(len(s.keys)))
 		s.kept = append(s.kept, i)
@@ -169,7 +183,7 @@ func (s *sorter) add(in *batch.Batch, sel []int32) {
 		return
 	}
 	s.rows.AppendBatch(batch.Batch{Rows: in.Rows, Sel: s.kept})
-	if s.limit > 0 && len(s.ends) > max(2*s.limit, minPruneRows) {
+	if s.pruneAt > 0 && len(s.ends) > s.pruneAt {
 		s.prune()
 	}
 }
@@ -197,6 +211,10 @@ func (s *sorter) sorted() []int32 {
 		return bytes.Compare(s.keyOf(a.row), s.keyOf(b.row))
 	})
 	s.indices = s.indices[:0]
+	if s.ranks != nil {
+		s.ranks.number(s)
+		return s.indices
+	}
 	for _, r := range s.order {
 		if s.limit >= 0 && len(s.indices) == s.limit {
 			break
@@ -206,10 +224,15 @@ func (s *sorter) sorted() []int32 {
 	return s.indices
 }
 
-// prune drops all rows but the first limit.
+// prune drops all rows but those that the limit lets through.
 func (s *sorter) prune() {
 	indices := s.sorted()
-	s.bound = append(s.bound[:0], s.keyOf(indices[len(indices)-1])...)
+	if s.ranks == nil {
+		s.bound = append(s.bound[:0], s.keyOf(indices[len(indices)-1])...)
+	} else {
+		s.ranks.prune(indices)
+		s.pruneAt = max(2*len(indices), minPruneRows)
+	}
 	s.spareKey, s.spareEnd = s.spareKey[:0], s.spareEnd[:0]
 	for _, row := range indices {
 		s.spareKey = batch.AppendSlice(s.mem, s.spareKey, s.keyOf(row)...)
@@ -226,19 +249,27 @@ func (s *sorter) prune() {
 func (s *sorter) flush(emit batch.Emit) error {
 	indices := s.sorted()
 	rows := s.rows.Rows()
-	for len(indices) > 0 {
-		n := min(len(indices), maxEmitRows)
+	for from := 0; from < len(indices); {
+		n := min(len(indices)-from, maxEmitRows)
 		s.spare.Reset(0)
-		s.spare.AppendBatch(batch.Batch{Rows: rows, Sel: indices[:n]})
-		indices = indices[n:]
+		s.spare.AppendBatch(batch.Batch{Rows: rows, Sel: indices[from : from+n]})
+		out := arrow.RecordBatch(s.spare.Rows())
+		if s.ranks != nil {
+			out = s.ranks.rows(s.spare, from, n)
+		}
+		from += n
 		origin := batch.Origin{Split: -1, Block: s.sequence, Arrival: s.interval.End, Watermark: batch.MinTime}
 		s.sequence++
-		if err := emit(batch.Batch{Rows: s.spare.Rows(), Origin: origin}); err != nil {
+		if err := emit(batch.Batch{Rows: out, Origin: origin}); err != nil {
 			return err
 		}
 	}
 	s.rows.Reset(0)
 	s.keys, s.ends, s.bound, s.next, s.hasWindow = s.keys[:0], s.ends[:0], s.bound[:0], 0, false
+	if s.ranks != nil {
+		s.ranks.parts = s.ranks.parts[:0]
+		s.pruneAt = min(s.pruneAt, minPruneRows)
+	}
 	return nil
 }
 
@@ -256,6 +287,9 @@ func (s *sorter) EndInterval(_ context.Context, in []batch.Time, emit batch.Emit
 // Close releases all memory.
 func (s *sorter) Close() {
 	closeExprs(s.by)
+	if s.ranks != nil {
+		s.ranks.close()
+	}
 	s.rows.Release()
 	s.spare.Release()
 	batch.FreeSlice(s.mem, s.keys)

@@ -243,7 +243,7 @@ func (a *aggregation) outputName(it *item, spec *expr.Spec) string {
 
 // named binds an item; an aggregate that is met as a whole item has its column called by the alias.
 func (a *aggregation) named(e *exprBinder, it item) *expr.Spec {
-	if c, ok := it.expr.(*call); ok && isAggregateName(c.fn) {
+	if c, ok := it.expr.(*call); ok && isAggregateName(c.fn) && c.over == nil {
 		return a.call(c, it.alias)
 	}
 	return e.bind(it.expr)

@@ -165,6 +165,9 @@ func isAggregateName(fn string) bool { return slices.Contains(operators.Aggregat
 
 func (e *exprBinder) call(n *call) *expr.Spec {
 	switch {
+	case n.over != nil:
+		e.faults.add(n.at, "%s OVER can't stand in %s: put it in the SELECT list of a query in brackets", n.fn, e.where)
+		return nil
 	case isAggregateName(n.fn):
 		e.faults.add(n.at, "%s is an aggregate, which can't stand in %s", n.fn, e.where)
 		return nil

@@ -20,6 +20,10 @@ func (a *aggregation) binder(where string) *exprBinder {
 
 // special binds what means a column of the aggregate as a whole: an aggregate, the start or end of the window, a key.
 func (a *aggregation) special(e *exprBinder, n node) (*expr.Spec, bool) {
+	if c, ok := n.(*call); ok && c.over != nil {
+		e.faults.add(c.at, "%s OVER can't stand beside GROUP BY or an aggregate: put these in a query in brackets", c.fn)
+		return nil, true
+	}
 	if c, ok := n.(*call); ok && isAggregateName(c.fn) {
 		return a.call(c, ""), true
 	}

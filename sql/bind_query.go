@@ -135,6 +135,7 @@ func (b *binder) filter(r *relation, e *exprBinder, condition node) *relation {
 	if predicate == nil {
 		return nil
 	}
+	r = b.limitRanks(r, predicate)
 	filtered := *r
 	filtered.node = b.node("", &operators.FilterSpec{Predicate: predicate}, b.schema(r), r.node)
 	return &filtered
@@ -196,8 +197,14 @@ func (b *binder) plain(c *queryContext, s *selectClause, q *query, in *relation)
 	if in == nil {
 		return nil
 	}
+	explodedAt := len(in.columns) - 1
+	in, windows := b.windowed(c, s, q, in)
+	if in == nil {
+		return nil
+	}
 	schema := b.schema(in)
 	e := b.overRelation(in, "a SELECT list")
+	e.special = windows.special(in)
 	var outs []output
 	ok := true
 	for i, it := range s.items {
@@ -207,7 +214,7 @@ func (b *binder) plain(c *queryContext, s *selectClause, q *query, in *relation)
 			ok = ok && found != nil
 			outs = append(outs, found...)
 		case i == exploded:
-			last := len(in.columns) - 1
+			last := explodedAt
 			outs = append(outs, output{at: it.at, spec: expr.Column(schema, last), name: schema.Field(last).Name, ast: it.expr})
 		default:
 			spec := e.bind(it.expr)
@@ -216,7 +223,9 @@ func (b *binder) plain(c *queryContext, s *selectClause, q *query, in *relation)
 		}
 	}
 	ok = b.isOutput(c, outs) && ok
-	in, sorted := b.sort(in, q, outs, b.overRelation(in, "ORDER BY"))
+	order := b.overRelation(in, "ORDER BY")
+	order.special = e.special
+	in, sorted := b.sort(in, q, outs, order)
 	if !ok || !sorted {
 		return nil
 	}

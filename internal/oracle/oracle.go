@@ -77,6 +77,10 @@ func Run(plan *operators.Plan, inputs map[string][]Split) (outputs map[string][]
 			out, err = aggregate(spec, ins[0], &counts)
 		case *operators.LateSpec:
 			out, err = late(spec, ins[0])
+		case *operators.OverSpec:
+			out, err = over(spec, ins[0], &counts)
+		case *operators.RankSpec:
+			out, err = rank(spec, ins[0], &counts)
 		case *operators.DedupSpec:
 			out, err = dedup(spec, ins[0], &counts)
 		case *operators.OutputSpec:

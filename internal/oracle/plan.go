@@ -45,8 +45,11 @@ func RandomPlan(rng *rand.Rand) *Case {
 	for range p.IntN(4) {
 		node = p.rowwise(node)
 	}
-	if p.chance(15) {
+	switch p.IntN(7) {
+	case 0:
 		node = p.dedup(node)
+	case 1:
+		node = p.over(node)
 	}
 	switch {
 	case timeColumn(node.Schema) >= 0 && p.chance(8):
@@ -56,8 +59,12 @@ func RandomPlan(rng *rand.Rand) *Case {
 		if p.c.Mode == operators.Append && p.chance(40) {
 			node = p.filter(node)
 		}
-		if p.c.Mode == operators.Append && p.chance(40) {
+		switch {
+		case p.c.Mode != operators.Append:
+		case p.chance(40):
 			node = p.sortWindows(node)
+		case p.chance(30):
+			node = p.rankWindows(node)
 		}
 	case p.chance(35):
 		node = p.sort(node)

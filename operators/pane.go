@@ -19,6 +19,9 @@ type pane struct {
 	rec   *records
 	accs  []accumulator // nil for count(*)
 	sum   int           // index of the first intSum in accs, -1 if none
+	// spread has three of accs that are added together, if hasSpread.
+	spread    spread
+	hasSpread bool
 	// owned has, of a window kept apart, how many rows have no later window: each row is in the ledger once.
 	owned []int64
 	total int64 // rows in the ledger
@@ -61,6 +64,7 @@ func newPane(mem memory.Allocator, keys []arrow.DataType, aggs []AggSpec, room i
 			p.sum = i
 		}
 	}
+	p.spread, p.hasSpread = findSpread(aggs, p.accs)
 	return p
 }
 
@@ -82,6 +86,14 @@ func (p *pane) growTo(n int) {
 
 // add adds rows of args, those of sel or the first ones, to groups.
 func (p *pane) add(args []arrow.Array, sel, groups []int32) {
+	if p.hasSpread && p.spread.add(p.rec, args[p.spread.arg], sel, groups) {
+		for i, a := range p.accs {
+			if a != nil && !p.spread.has(a) {
+				a.add(args[i], sel, groups)
+			}
+		}
+		return
+	}
 	counted := -1
 	if p.sum >= 0 {
 		if arg := args[p.sum]; arg.DataType().ID() == arrow.INT64 && arg.NullN() == 0 {

@@ -44,6 +44,8 @@ type columnWriter struct {
 	column   *batch.Column
 	// emptyIsNull says that an empty value is NULL unless it is quoted.
 	emptyIsNull bool
+	// places is how many decimals the DOUBLE before had, one or more: most have as many.
+	places int
 
 	// The memory of column, borrowed from begin to finish.
 	ints    []int64

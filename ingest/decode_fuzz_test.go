@@ -74,6 +74,11 @@ func FuzzNumber(f *testing.F) {
 		}
 		check(format, "a BIGINT", s+"\n", wantInt)
 		check(format, "a DOUBLE", s+"\n", wantDouble)
+		if strings.HasSuffix(wantDouble, "\n") {
+			for _, other := range []string{"1.5\n", "-2.25\n", "0.125\n", "1.000001\n"} { // is read by its places, then s by those
+				check(format, "a DOUBLE", other+s+"\n"+other, other+wantDouble+other)
+			}
+		}
 		isNumber := json.Valid([]byte(s)) && (s[0] == '-' || s[0] >= '0' && s[0] <= '9') && s == strings.TrimSpace(s)
 		if !isNumber {
 			return

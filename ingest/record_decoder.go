@@ -73,7 +73,7 @@ func newRecordDecoder(format string, spec DecodeSpec) (*recordDecoder, error) {
 	d.columns = make([]columnWriter, len(used))
 	for k, f := range used {
 		kind, _ := kindOf(f.Type)
-		d.columns[k] = columnWriter{name: f.Name, typeName: batch.TypeName(f.Type), kind: kind, column: d.frame.Columns[k]}
+		d.columns[k] = columnWriter{name: f.Name, typeName: batch.TypeName(f.Type), kind: kind, column: d.frame.Columns[k], places: 1}
 	}
 	d.spans = batch.MakeSlice[span](spec.Mem, (len(used)+1)*runRows)
 	clear(d.spans)

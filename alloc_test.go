@@ -60,3 +60,30 @@ func TestSteadyStateAllocatesAlmostNothingPerBatch(t *testing.T) {
 		})
 	}
 }
+
+// TestIntervalsAllocateLittle runs a filter over the same rows in few and in many intervals, each of them a commit: what the many
+// allocate more, divided by how many more they are, is what an interval costs.
+func TestIntervalsAllocateLittle(t *testing.T) {
+	const rows = 20_000
+	path := writeFile(t, filepath.Join(t.TempDir(), "rows"), strings.Repeat("12,some text\n34,none\n", rows/2))
+	count := func(perInterval int) (objects uint64, commits int) {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		_, status := runSQL(t, tidemill.Config{Workers: 2, Interval: time.Hour, CommitEvery: 1}, fmt.Sprintf(`
+CREATE SOURCE e (n BIGINT, text TEXT) FROM 'file:%s' FORMAT CSV WITH (max_rows_per_interval = %d);
+CREATE SINK o INTO 'blackhole:' AS SELECT n FROM e WHERE text <> 'none'`, path, perInterval))
+		runtime.ReadMemStats(&after)
+		return after.Mallocs - before.Mallocs, int(status.Commit)
+	}
+	count(rows / 10) // what is made once in a process
+	few, fewCommits := count(rows / 10)
+	many, manyCommits := count(rows / 1000)
+	if manyCommits-fewCommits < 500 {
+		t.Fatalf("%d commits instead of %d: too few to tell", manyCommits, fewCommits)
+	}
+	perInterval := (float64(many) - float64(few)) / float64(manyCommits-fewCommits)
+	t.Logf("%.1f heap objects per interval", perInterval)
+	if perInterval > 15 {
+		t.Errorf("heap objects per interval: want at most 15, got %.1f", perInterval)
+	}
+}

@@ -109,9 +109,9 @@ func (e *engine) snapshot(ctx context.Context, iv batch.Interval) (*commitWork, 
 	work := &commitWork{}
 	e.record.Watermarks = make(map[string]int64, len(e.sources))
 	for _, s := range e.sources {
-		e.record.Splits = append(e.record.Splits, s.states()...)
+		e.record.Splits = s.appendStates(e.record.Splits)
 		e.record.Watermarks[s.name] = int64(s.closed)
-		work.acks = append(work.acks, s.acks()...)
+		work.acks = s.appendAcks(work.acks)
 	}
 	work.record = e.record
 	work.record.Tokens = maps.Clone(e.record.Tokens)

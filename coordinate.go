@@ -6,7 +6,6 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill/batch"
-	"github.com/tidemill/tidemill/ingest"
 	"github.com/tidemill/tidemill/operators"
 )
 
@@ -143,10 +142,11 @@ func (e *engine) endInterval(ctx context.Context, end batch.Time, isLast bool) e
 func (e *engine) cut(ctx context.Context, next batch.Interval) error {
 	e.cutMu.Lock()
 	defer e.cutMu.Unlock()
-	var writers []*ingest.BlockWriter
+	writers := e.cutWriters[:0]
 	for _, s := range e.sources {
-		writers = append(writers, s.writers()...)
+		writers = s.appendWriters(writers)
 	}
+	e.cutWriters = writers
 	for _, w := range writers {
 		w.Lock()
 	}
@@ -154,6 +154,7 @@ func (e *engine) cut(ctx context.Context, next batch.Interval) error {
 		for _, w := range writers {
 			w.Unlock()
 		}
+		clear(writers) // those of splits that end are not kept
 	}()
 	for _, w := range writers {
 		if err := w.CutLocked(ctx); err != nil {
@@ -220,7 +221,7 @@ func (e *engine) publishStatus(iv batch.Interval, began time.Time, isLast bool) 
 	s := Status{
 		Job: e.record.Job, Interval: iv, Commit: e.commits.done.Load(), BytesIn: e.bytesIn.Load(), Bad: e.bad.total(),
 		Took: now.Sub(began), Stall: e.stall, Lag: max(0, now.Sub(iv.End.Go())), MemoryBytes: e.pool.Used(), Watermark: batch.MaxTime,
-		RowsOut: e.rowsOut, Ended: isLast,
+		RowsOut: e.rowsOut, Ended: isLast, Operators: make([]OperatorStatus, 0, len(e.graph.nodes)),
 	}
 	for _, n := range e.graph.nodes {
 		op := n.operatorStatus()

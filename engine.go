@@ -85,6 +85,8 @@ type engine struct {
 
 	cutMu   sync.Mutex // held during a cut, and while a split is made
 	running batch.Interval
+	// cutWriters is scratch of a cut.
+	cutWriters []*ingest.BlockWriter
 
 	statusMu sync.Mutex
 	status   Status

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -55,6 +54,7 @@ type sourceRun struct {
 	splits  map[int32]*splitRun
 	byName  map[string]*splitRun
 	gone    []checkpoint.SplitState // of the last record, of splits that were not announced again
+	ids     []int32                 // scratch
 	readers int                     // splits that are being read or will be
 	isOpen  bool                    // the source has announced what it knew at once
 	closed  batch.Time              // the watermark that windows were closed by
@@ -287,11 +287,10 @@ func (s *sourceRun) hasEndedLocked() bool {
 	}
 }
 
-// writers returns the writers of all splits.
-func (s *sourceRun) writers() []*ingest.BlockWriter {
+// appendWriters appends the writers of all splits to all.
+func (s *sourceRun) appendWriters(all []*ingest.BlockWriter) []*ingest.BlockWriter {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var all []*ingest.BlockWriter
 	for _, sp := range s.splits {
 		if sp.writer != nil {
 			all = append(all, sp.writer)
@@ -373,12 +372,17 @@ func (s *sourceRun) clockWatermarkLocked() batch.Time {
 	return (largest + max(0, s.engine.now()-last)).Sub(s.scan.Delay)
 }
 
-// states returns what the record keeps of the source's splits, as cut.
-func (s *sourceRun) states() []checkpoint.SplitState {
+// appendStates appends what the record keeps of the source's splits, as cut, to all.
+func (s *sourceRun) appendStates(all []checkpoint.SplitState) []checkpoint.SplitState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	all := append([]checkpoint.SplitState(nil), s.gone...)
-	for _, id := range slices.Sorted(maps.Keys(s.splits)) { // in the order they appeared
+	all = append(all, s.gone...)
+	s.ids = s.ids[:0]
+	for id := range s.splits {
+		s.ids = append(s.ids, id)
+	}
+	slices.Sort(s.ids)
+	for _, id := range s.ids { // in the order they appeared
 		sp := s.splits[id]
 		all = append(all, checkpoint.SplitState{
 			Source: s.name, Name: sp.name, Pos: sp.cutPos.Upto.Pos, Tag: sp.cutPos.Upto.Tag, Rows: sp.cutPos.Rows,
@@ -408,11 +412,10 @@ func (s *sourceRun) forget(splits []checkpoint.SplitState) {
 	}
 }
 
-// acks returns what the source is told when the commit is done.
-func (s *sourceRun) acks() []ack {
+// appendAcks appends what the source is told when the commit is done to all.
+func (s *sourceRun) appendAcks(all []ack) []ack {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var all []ack
 	for _, sp := range s.splits {
 		if sp.wasRead {
 			all = append(all, ack{s, sp.sourceID, sp.cutPos.Upto})

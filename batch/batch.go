@@ -60,6 +60,23 @@ type Interval struct {
 	Zero Time
 }
 
+// Tick returns the time that the rows of the interval have among ticks of the given length, which are counted from Zero: the first
+// one that is not before End.
+func (iv Interval) Tick(length Time) Time {
+	t := iv.Zero + (iv.End-iv.Zero)/length*length
+	if t < iv.End {
+		t += length
+	}
+	return t
+}
+
+// Due returns the last whole multiple of every after Zero that is not after End, and whether it is after Start: what comes every so
+// often then comes at the end of the interval.
+func (iv Interval) Due(every Time) (Time, bool) {
+	t := iv.Zero + (iv.End-iv.Zero)/every*every
+	return t, t > iv.Start
+}
+
 // Origin says where the rows of a Batch come from. Together with a row's index it orders all rows of a split.
 type Origin struct {
 	// Split is the number of the split in this run. It is -1 for rows that an operator made at the end of an interval.

@@ -45,6 +45,8 @@ type Context struct {
 	script  []string
 	views   int                  // made by DStream
 	steps   map[string]*sql.Step // made by Step, by name
+	kinds   map[string]int       // operations with state so far, by kind
+	faults  []error              // of DStreams
 	isCheck bool                 // nothing may be opened
 	// ownSinks and ownSources are those that the caller made, by URI.
 	ownSinks   map[string]egress.Sink
@@ -111,7 +113,9 @@ func (c *Context) bind() error {
 	}
 	c.isBound, c.bindErr = true, nil
 	c.plan, c.sources, c.sinks = nil, nil, nil
-	c.bindErr = c.bindScript()
+	if c.bindErr = errors.Join(c.faults...); c.bindErr == nil {
+		c.bindErr = c.bindScript()
+	}
 	return c.bindErr
 }
 

@@ -129,6 +129,10 @@ func (s DStream) view() DStream {
 	return s.c.Table(name)
 }
 
+// Cache makes the rows so far a table of their own: they are computed once, however many streams go on from it. It keeps nothing;
+// Stream.Remember does.
+func (s DStream) Cache() DStream { return s.view() }
+
 // Select computes columns: "upper(word) AS w". explode(list) makes a row of each element.
 func (s DStream) Select(exprs ...string) DStream {
 	if s.query.items != "*" || s.query.order != "" || s.query.limit >= 0 {

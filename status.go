@@ -66,7 +66,7 @@ func (n *nodeRun) operatorStatus() OperatorStatus {
 	switch n.Spec.(type) {
 	case *operators.FilterSpec, *operators.LateSpec, *operators.RankSpec, *operators.SortSpec:
 		s.Filtered = s.In - s.Out - s.Bad
-	case *operators.ExplodeSpec: // makes rows of rows: what it took in is gone
+	case *operators.ExplodeSpec, *operators.FuncSpec, *operators.CustomSpec: // makes rows of rows: what it took in is gone
 		s.Absorbed = s.In - s.Bad
 	case *operators.OutputSpec:
 		s.Out = s.In

@@ -63,17 +63,19 @@ type Interval struct {
 // Tick returns the time that the rows of the interval have among ticks of the given length, which are counted from Zero: the first
 // one that is not before End.
 func (iv Interval) Tick(length Time) Time {
-	t := iv.Zero + (iv.End-iv.Zero)/length*length
+	t := iv.Floor(length)
 	if t < iv.End {
 		t += length
 	}
 	return t
 }
 
-// Due returns the last whole multiple of every after Zero that is not after End, and whether it is after Start: what comes every so
-// often then comes at the end of the interval.
+// Floor returns the last tick of the given length that is not after End.
+func (iv Interval) Floor(length Time) Time { return iv.Zero + (iv.End-iv.Zero)/length*length }
+
+// Due returns Floor of every, and whether that is after Start: what comes every so often then comes at the end of the interval.
 func (iv Interval) Due(every Time) (Time, bool) {
-	t := iv.Zero + (iv.End-iv.Zero)/every*every
+	t := iv.Floor(every)
 	return t, t > iv.Start
 }
 

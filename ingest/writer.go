@@ -71,6 +71,7 @@ type BlockWriter struct {
 
 	interval      uint64
 	intervalStart batch.Time
+	intervalEnds  chan struct{} // closed at the next interval; nil while nobody waits
 	seq           uint64
 
 	// The position behind what was sent. pos is that of buf[start].
@@ -155,9 +156,43 @@ func (w *BlockWriter) CutLocked(ctx context.Context) error {
 // SetIntervalLocked makes later blocks those of the interval that starts now. All writers of a source must have been cut.
 func (w *BlockWriter) SetIntervalLocked(id uint64, start batch.Time) {
 	w.interval, w.intervalStart = id, start
+	if w.intervalEnds != nil {
+		close(w.intervalEnds)
+		w.intervalEnds = nil
+	}
 	if w.spec.Limiter != nil {
 		w.spec.Limiter.begin(id)
 	}
+}
+
+// Interval returns the running interval.
+func (w *BlockWriter) Interval() uint64 {
+	w.Lock()
+	defer w.Unlock()
+	return w.interval
+}
+
+// WaitInterval returns when an interval after the given one runs, with an error if ctx ends or stop is closed before. The next
+// blocks are then not part of the given one.
+func (w *BlockWriter) WaitInterval(ctx context.Context, after uint64, stop <-chan struct{}) error {
+	w.Lock()
+	for w.interval <= after {
+		if w.intervalEnds == nil {
+			w.intervalEnds = make(chan struct{})
+		}
+		ends := w.intervalEnds
+		w.Unlock()
+		select {
+		case <-ends:
+		case <-stop:
+			return errors.New("wait for the next interval: the source was closed")
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		w.Lock()
+	}
+	w.Unlock()
+	return nil
 }
 
 // SetInterval is Lock, SetIntervalLocked, Unlock.

@@ -109,6 +109,14 @@ CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INT
 CREATE SINK m INTO 'file:OUT/m' FORMAT CSV AS SELECT * FROM e MATCH_RECOGNIZE (PARTITION BY user ORDER BY at
     MEASURES A.at AS a, B.at AS b, A.n AS low, B.n AS high PATTERN (A X* B) WITHIN INTERVAL '3' SECONDS
     DEFINE A AS n < 50, X AS X.n >= A.n AND X.n < 80, B AS n >= 80) AS m`},
+	{name: "join", sinks: []string{"j"}, script: `
+CREATE SOURCE a (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INTERVAL '1 second')
+  FROM 'file:DIR/part-0.csv' FORMAT CSV WITH (max_rows_per_interval = 60);
+CREATE SOURCE b (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INTERVAL '1 second')
+  FROM 'file:DIR/part-1.csv' FORMAT CSV WITH (max_rows_per_interval = 45);
+CREATE SINK j INTO 'file:OUT/j' FORMAT CSV AS
+  SELECT a.user, a.at, a.n, b.at AS bt, b.n AS m FROM a FULL JOIN b
+    ON a.user = b.user AND a.at BETWEEN b.at - INTERVAL '300 milliseconds' AND b.at AND b.n > a.n`},
 }
 
 // creepingClock moves on by a microsecond whenever it is looked at, and never ticks: every interval ends by its number of rows,

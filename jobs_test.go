@@ -86,6 +86,23 @@ CREATE VIEW counts AS SELECT window.start, window.end, user, count(*) AS c FROM 
 CREATE SINK top INTO 'file:OUT/top' FORMAT CSV AS
   SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY start ORDER BY c DESC, user) AS rn, rank() OVER (PARTITION BY start ORDER BY c DESC) AS r
                  FROM counts) WHERE rn <= 3`},
+	{name: "joins by time and key", sinks: []string{"f", "s", "w"}, minRows: 10, script: eventSource + `
+CREATE VIEW odd AS SELECT at, user, n FROM e WHERE n % 2 = 1;
+CREATE SINK f INTO 'file:OUT/f' FORMAT CSV AS
+  SELECT a.user, a.at, a.n, b.at AS bt, b.n AS m FROM e a FULL JOIN odd b
+    ON a.user = b.user AND a.at BETWEEN b.at - INTERVAL '200 milliseconds' AND b.at AND b.n > a.n;
+CREATE SINK s INTO 'file:OUT/s' FORMAT CSV AS
+  SELECT at, user, n FROM e a LEFT ANTI JOIN odd b ON a.user = b.user AND a.at >= b.at AND a.at <= b.at + INTERVAL '50 milliseconds';
+CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS
+  SELECT window.end, count(*) AS pairs, sum(a.n - b.n) AS d FROM e a JOIN odd b
+    ON a.user = b.user AND a.at > b.at AND a.at <= b.at + INTERVAL '1 second' GROUP BY window(a.at, '2 seconds')`},
+	{name: "joins of windows and for ever", sinks: []string{"j", "k"}, minRows: 20, script: eventSource + `
+CREATE VIEW counts AS SELECT window, user, count(*) AS c FROM e GROUP BY window(at, '1 second'), user;
+CREATE VIEW sums AS SELECT window, user, sum(n) AS s FROM e WHERE n < 30 GROUP BY window(at, '1 second'), user;
+CREATE SINK j INTO 'file:OUT/j' FORMAT CSV AS
+  SELECT a.window.start, a.user, c, s FROM counts a LEFT JOIN sums b ON a.user = b.user AND a.window = b.window;
+CREATE SINK k INTO 'file:OUT/k' FORMAT CSV AS
+  SELECT a.user, a.n, b.at FROM e a JOIN e b ON a.n = b.n AND a.user = b.user WHERE a.n % 7 = 3 AND b.n < 40`},
 }
 
 // TestRowsOfEveryJobAreTheSameHoweverItIsRun runs each job as one big batch, as many intervals, with 1, 2 and 5 workers, and

@@ -35,6 +35,8 @@ func Build(n *Node, env Env) (Operator, error) {
 		return NewSort(s, n.Schema, env)
 	case *MatchSpec:
 		return NewMatch(n.Name, s, n.Schema, env)
+	case *JoinSpec:
+		return NewJoin(n.Name, s, n.Schema, env)
 	case *FuncSpec:
 		return NewFunc(s, n.Schema, env)
 	case *CustomSpec:

@@ -3,6 +3,7 @@ package operators
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -43,6 +44,8 @@ func (k JoinKind) String() string {
 // with PerInterval they go at the end of the interval, otherwise an InnerJoin keeps them for ever and no other kind exists.
 type JoinSpec struct {
 	Kind JoinKind
+	// Inputs are the schemas of the left and of the right input.
+	Inputs [2]*arrow.Schema
 	// LeftKeys and RightKeys are equal in number, at least one, and types: expressions over the columns of the input each.
 	LeftKeys, RightKeys []*expr.Spec
 	// Time bounds how far the times of rows that match are apart; nil: they do not matter.
@@ -152,33 +155,109 @@ func (s *JoinSpec) boundFault(name string) error {
 		"ends of equal windows", name, s.Kind, side)
 }
 
-// JoinSchema returns the schema of the rows that come out of s over inputs of the given schemas. A column of times keeps its mark
-// only where the rows of its side are retired by it: otherwise old times may come out at any time. Names are made unique.
-func JoinSchema(s *JoinSpec, left, right *arrow.Schema) *arrow.Schema {
+// Schema returns the schema of the rows that come out. A column of times keeps its mark only where the rows of its side are
+// retired by it: otherwise old times may come out at any time. Names are made unique.
+func (s *JoinSpec) Schema() *arrow.Schema {
 	fields := make([]arrow.Field, len(s.Output))
-	taken := make(map[string]bool)
 	for i, c := range s.Output {
-		side, at, retires, time := left, c, s.RetiresLeft(), -1
-		if s.Time != nil && !s.Time.Arrival {
-			time = s.Time.Left
+		side, at := s.sideOf(c)
+		fields[i] = s.Inputs[side].Field(at)
+		fields[i].Nullable = true
+		if !s.isMarked(side, at) {
+			fields[i].Metadata = arrow.Metadata{}
 		}
-		if c >= left.NumFields() {
-			side, at, retires = right, c-left.NumFields(), s.RetiresRight()
-			if time >= 0 {
-				time = s.Time.Right
-			}
-		}
-		f := side.Field(at)
-		f.Nullable = true
-		if at != time || !retires {
-			f.Metadata = arrow.Metadata{}
-		}
+	}
+	return arrow.NewSchema(uniqueNames(fields), nil)
+}
+
+// uniqueNames numbers the fields that have the name of one before them, in place.
+func uniqueNames(fields []arrow.Field) []arrow.Field {
+	taken := make(map[string]bool)
+	for i := range fields {
+		f := &fields[i]
 		name := f.Name
 		for n := 2; taken[f.Name]; n++ {
 			f.Name = fmt.Sprintf("%s#%d", name, n)
 		}
 		taken[f.Name] = true
-		fields[i] = f
 	}
-	return arrow.NewSchema(fields, nil)
+	return fields
+}
+
+// sideOf returns the input that a column of both is of, and its index there.
+func (s *JoinSpec) sideOf(column int) (side, at int) {
+	if n := s.Inputs[0].NumFields(); column >= n {
+		return 1, column - n
+	}
+	return 0, column
+}
+
+// isMarked says whether column at of an input has times that the watermark of the output is a bound of.
+func (s *JoinSpec) isMarked(side, at int) bool {
+	if s.Time == nil || s.Time.Arrival {
+		return false
+	}
+	if side == 0 {
+		return at == s.Time.Left && s.RetiresLeft()
+	}
+	return at == s.Time.Right && s.RetiresRight()
+}
+
+// keys returns the keys of an input.
+func (s *JoinSpec) keys(side int) []*expr.Spec {
+	return [...][]*expr.Spec{s.LeftKeys, s.RightKeys}[side]
+}
+
+// time returns the column of the times of an input, -1 if there is none.
+func (s *JoinSpec) time(side int) int {
+	if s.Time == nil {
+		return -1
+	}
+	return [...]int{s.Time.Left, s.Time.Right}[side]
+}
+
+// isOuter says whether rows of an input come out that match nothing.
+func (s *JoinSpec) isOuter(side int) bool {
+	switch s.Kind {
+	case LeftJoin, AntiJoin:
+		return side == 0
+	case RightJoin:
+		return side == 1
+	case FullJoin:
+		return true
+	case InnerJoin, SemiJoin:
+	}
+	return false
+}
+
+// isLeftOnly says whether only rows of the left input come out, each once.
+func (s *JoinSpec) isLeftOnly() bool { return s.Kind == SemiJoin || s.Kind == AntiJoin }
+
+// kept returns the columns of an input that are needed for as long as its rows are, increasing.
+func (s *JoinSpec) kept(side int) []int {
+	isKept := make([]bool, s.Inputs[side].NumFields())
+	both := slices.Clone(s.Output)
+	if s.Residual != nil {
+		both = append(both, expr.Columns(s.Residual)...)
+	}
+	for _, c := range both {
+		if of, at := s.sideOf(c); of == side {
+			isKept[at] = true
+		}
+	}
+	for _, k := range s.keys(side) {
+		for _, c := range expr.Columns(k) {
+			isKept[c] = true
+		}
+	}
+	if t := s.time(side); t >= 0 {
+		isKept[t] = true
+	}
+	var columns []int
+	for i, is := range isKept {
+		if is {
+			columns = append(columns, i)
+		}
+	}
+	return columns
 }

@@ -48,6 +48,8 @@ func StateTables(n *Node) []StateTable {
 		return aggregateTables(n.Name, s)
 	case *MatchSpec:
 		return matchTables(n.Name, s)
+	case *JoinSpec:
+		return joinTables(n.Name, s)
 	case *CustomSpec:
 		if s.Tables != nil {
 			return s.Tables(n.Name)

@@ -153,7 +153,7 @@ func (p *pruner) prune(n *Node, out *Plan) *Node {
 		p.keep(n.ID, func(int) bool { return true })
 	case *JoinSpec:
 		p.keep(n.ID, func(i int) bool { return p.needed[n.ID][i] })
-		r.Spec = p.pruneJoin(n, s)
+		r.Spec = p.pruneJoin(n, s, out)
 	default: // the columns of the input, or of the first of them
 		p.moved[n.ID] = p.moved[n.Inputs[0]]
 		r.Spec = p.remapPassing(n)
@@ -288,20 +288,20 @@ func (p *pruner) needJoin(n *Node, s *JoinSpec) {
 	}
 }
 
-// pruneJoin returns s over the pruned inputs of n, without the columns that nobody needs.
-func (p *pruner) pruneJoin(n *Node, s *JoinSpec) *JoinSpec {
+// pruneJoin returns s over the pruned inputs of n in out, without the columns that nobody needs.
+func (p *pruner) pruneJoin(n *Node, s *JoinSpec, out *Plan) *JoinSpec {
 	left, right := p.moved[n.Inputs[0]], p.moved[n.Inputs[1]]
-	numLeft := 0
-	for _, to := range left {
-		numLeft = max(numLeft, to+1)
+	kept := *s
+	for i, in := range n.Inputs {
+		kept.Inputs[i] = out.Nodes[in].Schema
 	}
+	numLeft := kept.Inputs[0].NumFields()
 	moved := func(c int) int {
 		if c < len(left) {
 			return left[c]
 		}
 		return numLeft + right[c-len(left)]
 	}
-	kept := *s
 	kept.Output, kept.LeftKeys, kept.RightKeys = nil, nil, nil
 	for i, c := range s.Output {
 		if p.needed[n.ID][i] {

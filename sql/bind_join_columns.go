@@ -44,8 +44,8 @@ func (jb *joinBinder) relation(name string) *relation {
 		}
 	}
 	spec := jb.spec
-	schema := operators.JoinSchema(&spec, jb.b.schema(jb.left), jb.b.schema(jb.right))
-	r.node = jb.b.node(name, &spec, schema, jb.left.node, jb.right.node)
+	spec.Inputs = [2]*arrow.Schema{jb.b.schema(jb.left), jb.b.schema(jb.right)}
+	r.node = jb.b.node(name, &spec, spec.Schema(), jb.left.node, jb.right.node)
 	if isFull && len(jb.merged) > 0 {
 		return jb.coalesced(r)
 	}

@@ -264,7 +264,7 @@ func (j *join) admit(ctx context.Context, input int, in *batch.Batch, emit batch
 		}
 		j.admitted = append(j.admitted, i)
 	}
-	if late > 0 {
+	if late > 0 && j.env.Late != nil {
 		j.env.Late(late)
 	}
 	if len(j.lone) > 0 {

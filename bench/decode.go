@@ -15,7 +15,7 @@ import (
 var (
 	shuffledEvents = &Input{Name: "ysb-shuffled.json", Rows: 1_000_000, New: func() Generator { return NewAdEvents(1, AdShuffled) }}
 	escapedEvents  = &Input{Name: "ysb-escaped.json", Rows: 1_000_000, New: func() Generator { return NewAdEvents(1, AdEscaped) }}
-	trades         = &Input{Name: "trades.csv", Rows: 3_000_000, New: func() Generator { return NewTrades(1) }}
+	trades         = &Input{Name: "trades.csv", Rows: 8_000_000, New: func() Generator { return NewTrades(1) }}
 )
 
 const (

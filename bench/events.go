@@ -8,7 +8,7 @@ import (
 )
 
 var (
-	adEvents = &Input{Name: "ysb.json", Rows: 1_500_000, New: func() Generator { return NewAdEvents(1, AdPlain) }}
+	adEvents = &Input{Name: "ysb.json", Rows: 3_000_000, New: func() Generator { return NewAdEvents(1, AdPlain) }}
 	orders   = &Input{Name: "orders.json", Rows: 3_000_000, New: func() Generator { return NewOrders(1) }}
 )
 
@@ -21,13 +21,11 @@ var eventWorkloads = []*Workload{
 	{
 		Name:  "ysb",
 		About: "Yahoo streaming benchmark, 247-B JSON: views per campaign and 10 s; the campaign is a part of ad_id, not joined",
-		Input: adEvents, Script: `
-CREATE SOURCE events (` + adColumns + `,
-    at AS timestamp_millis(CAST(event_time AS BIGINT)), WATERMARK FOR at AS at - INTERVAL '1 second')
-  FROM 'INPUT' FORMAT JSON;
-CREATE VIEW result AS SELECT window.start AS start, substring(ad_id, 1, 8) AS campaign, count(*) AS n
-  FROM events WHERE event_type = 'view' GROUP BY window(at, '10 seconds'), substring(ad_id, 1, 8)`,
-		loop: adLoop, idiomatic: adIdiomatic,
+		Input: adEvents, Script: adScript, loop: adLoop, idiomatic: adIdiomatic,
+	},
+	{
+		Name: "ysb-tcp", About: "the same over loopback TCP", Input: adEvents, TCP: true,
+		Script: adScript, loop: adLoop, idiomatic: adIdiomatic,
 	},
 	{
 		Name: "filter75", About: "75-B JSON: a third passes, count and sum per 10 s and 1,000 keys", Input: orders,
@@ -38,6 +36,13 @@ CREATE VIEW result AS SELECT window.start AS start, substring(ad_id, 1, 8) AS ca
 		Script: orderScript, loop: orderLoop, idiomatic: orderIdiomatic,
 	},
 }
+
+const adScript = `
+CREATE SOURCE events (` + adColumns + `,
+    at AS timestamp_millis(CAST(event_time AS BIGINT)), WATERMARK FOR at AS at - INTERVAL '1 second')
+  FROM 'INPUT' FORMAT JSON;
+CREATE VIEW result AS SELECT window.start AS start, substring(ad_id, 1, 8) AS campaign, count(*) AS n
+  FROM events WHERE event_type = 'view' GROUP BY window(at, '10 seconds'), substring(ad_id, 1, 8)`
 
 const orderScript = `
 CREATE SOURCE orders (ts BIGINT, user TEXT, amount DOUBLE, type TEXT, at AS timestamp_millis(ts), WATERMARK FOR at AS at - INTERVAL '1 second')

@@ -29,6 +29,8 @@ type Sample struct {
 	// Load is the load average of the last minute, of all processes of the machine.
 	Load   float64 `json:"load"`
 	Answer Answer  `json:"answer"`
+	// Slides is set by workloads of sliding windows.
+	Slides *Slides `json:"slides,omitempty"`
 	// Latency is set by workloads that measure it.
 	Latency *Latency `json:"latency,omitempty"`
 }

@@ -6,7 +6,7 @@ import (
 	"math"
 )
 
-var bids = &Input{Name: "bids.json", Rows: 1_500_000, New: func() Generator { return NewBids(1) }}
+var bids = &Input{Name: "bids.json", Rows: 3_000_000, New: func() Generator { return NewBids(1) }}
 
 const bidSource = `
 CREATE SOURCE bid (auction BIGINT, bidder BIGINT, price BIGINT, channel TEXT, url TEXT, dateTime BIGINT, extra TEXT,

@@ -19,7 +19,7 @@ func groupBatches(name, about, column string, groups, rows int64) *Workload {
 }
 
 func slidingBatches(name, about string, panes, rows int64) *Workload {
-	in := &operatorInput{groups: 100_000, perBatch: 10_000, perInterval: 20_000, ring: 1_000_000, staysOpen: true}
+	in := &operatorInput{groups: 100_000, perBatch: 10_000, perInterval: 20_000, ring: 1_000_000, staysOpen: true, panes: panes}
 	return &Workload{
 		Name: name, About: about, Rows: rows, tallies: true, operators: in,
 		Script: operatorSource + fmt.Sprintf(

@@ -22,8 +22,9 @@ type operatorInput struct {
 	ring int64
 	// perBatch is the number of rows of a batch: perInterval and ring are multiples of it.
 	perBatch int64
-	// staysOpen says that windows which are open when the rows end are not emitted.
+	// staysOpen says that windows which are open when the rows end are not emitted: they slide. panes is their length in slides.
 	staysOpen bool
+	panes     int64
 }
 
 // limited returns in with a ring that is no longer than rows are.
@@ -61,6 +62,7 @@ type operatorRun struct {
 	input  *operatorInput
 
 	interval batch.Interval
+	slides   *slideClock // nil where the windows do not slide
 }
 
 func newOperatorRun(ctx context.Context, w *Workload, rows int64, sink resultSink) (r *operatorRun, err error) {
@@ -82,6 +84,11 @@ func newOperatorRun(ctx context.Context, w *Workload, rows int64, sink resultSin
 			r.close()
 		}
 	}()
+	env := operators.Env{Mem: r.pool}
+	if w.operators.staysOpen {
+		r.slides = &slideClock{}
+		env.Emitting = r.slides.emitting
+	}
 	for i, n := range plan.Nodes {
 		if i > 0 && (len(n.Inputs) != 1 || n.Inputs[0] != i-1) {
 			return nil, fmt.Errorf("workload %s: its plan is not a line: node %d has inputs %v", w.Name, i, n.Inputs)
@@ -93,7 +100,7 @@ func newOperatorRun(ctx context.Context, w *Workload, rows int64, sink resultSin
 		case *operators.OutputSpec:
 			continue
 		}
-		op, err := operators.Build(n, operators.Env{Mem: r.pool}) //nolint:contextcheck // it folds constants, and waits for nothing
+		op, err := operators.Build(n, env) //nolint:contextcheck // it folds constants, and waits for nothing
 		if err != nil {
 			return nil, err
 		}
@@ -103,7 +110,12 @@ func newOperatorRun(ctx context.Context, w *Workload, rows int64, sink resultSin
 	for i, op := range r.ops {
 		r.emits[i] = func(b batch.Batch) error { return op.Process(ctx, 0, b, r.emits[i+1]) }
 	}
-	r.emits[len(r.ops)] = func(b batch.Batch) error { return sink.Write(ctx, r.interval, b) }
+	r.emits[len(r.ops)] = func(b batch.Batch) error {
+		if r.slides != nil {
+			r.slides.out += int64(b.NumRows())
+		}
+		return sink.Write(ctx, r.interval, b)
+	}
 	return r, nil
 }
 
@@ -144,6 +156,9 @@ func (r *operatorRun) run(ctx context.Context, rows int64) error {
 	next := 0
 	for done, interval := int64(0), int64(0); done < rows; interval++ {
 		at := batch.TimeOf(genStart) + batch.Time(interval)*1_000_000
+		if r.slides != nil {
+			r.slides.begin()
+		}
 		r.interval = batch.Interval{ID: uint64(interval + 1), Start: at, End: at + 1_000_000}
 		for _, op := range r.ops {
 			if err := op.BeginInterval(r.interval); err != nil {
@@ -164,6 +179,9 @@ func (r *operatorRun) run(ctx context.Context, rows int64) error {
 				return err
 			}
 			filled += int64(b.NumRows())
+			if r.slides != nil {
+				r.slides.rows += int64(b.NumRows())
+			}
 			done += int64(b.NumRows())
 		}
 		watermark = at
@@ -172,6 +190,9 @@ func (r *operatorRun) run(ctx context.Context, rows int64) error {
 		}
 		if err := r.endInterval(ctx, watermark); err != nil {
 			return err
+		}
+		if r.slides != nil {
+			r.slides.end()
 		}
 	}
 	return nil
@@ -212,6 +233,9 @@ func runOperators(ctx context.Context, w *Workload, req Request, rows int64) (s 
 	}
 	err = r.run(ctx, rows)
 	s = m.end()
+	if r.slides != nil {
+		s.Slides = r.slides.summary(w.operators.panes)
+	}
 	r.close()
 	if held := r.pool.Used(); held != 0 {
 		err = errors.Join(err, fmt.Errorf("operators hold %d bytes after their end", held))

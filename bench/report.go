@@ -27,7 +27,7 @@ func (r *Report) WriteText(w io.Writer) error {
 	if err != nil {
 		return err
 	}
-	for _, table := range [][][]string{r.speeds(), r.yardsticks(), r.latencies()} {
+	for _, table := range [][][]string{r.speeds(), r.slides(), r.yardsticks(), r.latencies()} {
 		if len(table) == 1 {
 			continue
 		}
@@ -108,6 +108,22 @@ func (r *Report) yardsticks() [][]string {
 				whole(s.PeakRSS >> 20), fmt.Sprintf("%.4f", float64(s.Objects)/float64(s.Rows)), status,
 			})
 		}
+	}
+	return table
+}
+
+// slides is the table of the work that a window takes per slide.
+func (r *Report) slides() [][]string {
+	table := [][]string{{"per slide, cpu ms", "slides", "panes", "rows", "window", "window max", "emission", "rows out"}}
+	for i := range r.Results {
+		e := r.Results[i].Find(Engine)
+		if e == nil || e.Slides == nil {
+			continue
+		}
+		s := e.Slides
+		table = append(table, []string{
+			r.Results[i].Workload, whole(s.Count), whole(s.Panes), whole(s.Rows), millisText(s.Window), millisText(s.WindowMax), millisText(s.Emission), whole(s.Out),
+		})
 	}
 	return table
 }

@@ -36,6 +36,10 @@ func (e *emitter) origin() batch.Origin {
 
 // add adds groups ids of a pane, as results of the window that begins at start.
 func (e *emitter) add(start int64, p *pane, ids []int32) error {
+	if on := e.a.env.Emitting; on != nil {
+		on(true)
+		defer on(false)
+	}
 	for len(ids) > 0 {
 		n := min(len(ids), maxEmitRows-e.rows)
 		e.append(start, p, e.withoutFaults(p, ids[:n]))
@@ -102,6 +106,10 @@ func (e *emitter) append(start int64, p *pane, ids []int32) {
 func (e *emitter) flush() error {
 	if e.rows == 0 {
 		return nil
+	}
+	if on := e.a.env.Emitting; on != nil {
+		on(true)
+		defer on(false)
 	}
 	e.frame.SetRows(e.rows)
 	err := e.emit(batch.Batch{Rows: e.frame.Rows(), Origin: e.origin()})

@@ -119,4 +119,7 @@ type Env struct {
 	Bad func(origin *batch.Origin, row int32, why string)
 	// Late is told how many rows counted for none of their windows. It may be called from several goroutines at once.
 	Late func(rows int)
+	// Emitting is told, with true, that an aggregate begins to make rows of its results and to emit them, and with false that it goes on
+	// with its windows, so that a benchmark can time one apart from the other. It may be nil.
+	Emitting func(begins bool)
 }

@@ -11,6 +11,8 @@ FUZZTIME ?= 10m
 BENCH    ?= .
 COUNT    ?= 10
 ARGS     ?=
+# What the peers know, at a scale at which all of it takes some minutes on two cores.
+PEERARGS ?= --count 1 --scale 0.1 grep wordcount ysb filter75 1brc nexmark-q7 nexmark-q12 nexmark-q17
 PEERS    ?= duckdb,duckdb-parts,polars,spark,flink
 FLINK    := $(CACHE)/peers/flink-venv/bin/python
 
@@ -70,12 +72,12 @@ bench-compare: ## compare benchmarks with those of another revision: BASE=main
 	go test -run '^$$' -bench '$(BENCH)' -benchmem -count $(COUNT) $(PKG) > $(CACHE)/head.txt
 	$(BENCHSTAT) $(CACHE)/base.txt $(CACHE)/head.txt
 
-bench-peers: build ## run DuckDB, Polars, Spark and Flink (Java 17) on the same inputs: ARGS='--scale 0.1' PEERS=duckdb,polars
+bench-peers: build ## run DuckDB, Polars, Spark and Flink (Java 17) on the same inputs: PEERARGS='--scale 1 ysb' PEERS=duckdb,polars
 	test -x $(CACHE)/peers/venv/bin/python || python3 -m venv $(CACHE)/peers/venv
 	$(CACHE)/peers/venv/bin/pip install --quiet -r bench/peers/requirements.txt
 	case '$(PEERS)' in *flink*) test -x $(FLINK) || python3 -m venv $(CACHE)/peers/flink-venv; \
 		$(FLINK) -m pip install --quiet -r bench/peers/requirements-flink.txt;; esac
-	bin/tidemill bench --dir $(CACHE)/peers/inputs --json $(CACHE)/peers/report.json $(ARGS)
+	bin/tidemill bench --dir $(CACHE)/peers/inputs --json $(CACHE)/peers/report.json $(PEERARGS)
 	FLINK_PYTHON=$(FLINK) $(CACHE)/peers/venv/bin/python bench/peers/peers.py --peers '$(PEERS)' $(CACHE)/peers/report.json
 
 fmt: $(LINTER) ## format the code

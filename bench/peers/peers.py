@@ -382,6 +382,7 @@ def main():
             cpu, wall = engine["cpu_ns"] / 1e9, engine["wall_ns"] / 1e9
             print(f"| {workload} | tidemill | {rows / wall / 1e6:.2f} | {rows / cpu / 1e6:.2f} | {cpu:.2f} | | ok |")
         for peer in here:
+            print(f"{workload}: {peer}", file=sys.stderr, flush=True)
             got, fault = measure(peer, workload, path, args.count)
             if got is None:
                 wrong += 1

@@ -252,7 +252,8 @@ func (g *graph) endInterval(ctx context.Context, iv batch.Interval, rows int64) 
 	return nil
 }
 
-func (g *graph) endNode(ctx context.Context, n *nodeRun, rows int64) error {
+func (g *graph) endNode(ctx context.Context, n *nodeRun, rows int64) (err error) {
+	defer batch.RecoverTextLimit(&err)
 	for i, id := range n.Inputs {
 		n.inMarks[i] = g.nodes[id].watermark
 	}

@@ -107,7 +107,8 @@ func (w *worker) run(ctx context.Context) error {
 	}
 }
 
-func (w *worker) process(ctx context.Context, item work) error {
+func (w *worker) process(ctx context.Context, item work) (err error) {
+	defer batch.RecoverTextLimit(&err)
 	b, s := item.block, item.split.source
 	defer b.Free()
 	if s.scan == nil { // nothing of the source is used

@@ -61,6 +61,7 @@ func (c *Column) endRow(i int) {
 
 func (c *Column) growData(more int) {
 	need := len(c.data) + more
+	checkText(need)
 	if need <= cap(c.data) {
 		return
 	}

@@ -70,6 +70,11 @@ CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS
 	{name: "keyed update", sinks: []string{"u"}, isPerInterval: true, script: `
 CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT) FROM 'file:DIR/part-0.csv' FORMAT CSV WITH (max_rows_per_interval = 60);
 CREATE SINK u INTO 'file:OUT/u' FORMAT CSV AS SELECT user, count(*) AS c, sum(n) AS s FROM e GROUP BY user`},
+	{name: "early updates", sinks: []string{"u"}, isPerInterval: true, script: `
+CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INTERVAL '1 second')
+  FROM 'file:DIR/part-0.csv' FORMAT CSV WITH (max_rows_per_interval = 60);
+CREATE SINK u INTO 'file:OUT/u' FORMAT CSV WITH (mode = 'update', early = '50 microseconds', lateness = '500 milliseconds') AS
+  SELECT concat(user, ' ', CAST(window.end AS TEXT)) AS k, count(*) AS c, sum(n) AS s FROM e GROUP BY window(at, '2 seconds', '1 second'), user`},
 	{name: "late rows", sinks: []string{"w", "late"}, script: `
 CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INTERVAL '100 milliseconds')
   FROM 'file:DIR/' FORMAT CSV WITH (max_rows_per_interval = 120);

@@ -220,6 +220,9 @@ type SinkOptions struct {
 	Mode string
 	// Lateness is how long after the end of its windows a row still counts. The default is that of the Config.
 	Lateness time.Duration
+	// Early is how often a window comes out before its end in mode update, when something in it has changed; less than 0 means not at
+	// all. The default is at the end of each interval.
+	Early time.Duration
 	// Late is the URI of a sink for rows that count for none of their windows; LateTo is one of the caller's. The default is none:
 	// such rows are counted.
 	Late   string
@@ -239,6 +242,12 @@ func (o *SinkOptions) with() map[string]string {
 	}
 	if o.Lateness != 0 {
 		options["lateness"] = microsText(o.Lateness)
+	}
+	switch {
+	case o.Early < 0:
+		options["early"] = "off"
+	case o.Early > 0:
+		options["early"] = microsText(o.Early)
 	}
 	if o.Late != "" {
 		options["late"] = o.Late

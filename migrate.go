@@ -144,6 +144,10 @@ func (m *migration) compareTable(have *checkpoint.TableInfo, wanted map[string]o
 			return
 		}
 		why = change.Why
+	} else if strings.HasSuffix(name, "/progress") && m.tables[operatorOf(name)+"/panes"] != nil { // panes come before it
+		m.drops = append(m.drops, name)
+		m.add(name, fateDropped, "windows come out in another way, for which it is not needed")
+		return
 	} else {
 		why = []string{missing(&stored, wanted)}
 	}

@@ -327,3 +327,52 @@ func TestRestartUnderAnotherSetting(t *testing.T) {
 		})
 	}
 }
+
+func TestTimesOfAWindowChangeBetweenTwoRuns(t *testing.T) {
+	const source = "CREATE SOURCE e (at TIMESTAMP, user TEXT, WATERMARK FOR at AS at) FROM 'file:%s' FORMAT CSV WITH (max_rows_per_interval = 2);\n"
+	const sink = "CREATE SINK w INTO 'blackhole:' WITH (mode = 'update'%s) AS SELECT window.end, user, count(*) AS n FROM e GROUP BY window(at, '10 seconds'), user"
+	tests := []struct {
+		name, before, after string
+		want                string
+	}{
+		{
+			name: "a longer lateness would open windows again", before: "", after: ", lateness = '5 seconds'",
+			want: "refused w.aggregate/panes: lateness was 0 s, is 5 s: windows that have closed, and whose rows are gone, would open again; " +
+				"run the job as it was, start with an empty directory, or give it up with --drop-state w.aggregate\nkept source e:\n",
+		},
+		{
+			name: "a shorter lateness closes them earlier", before: ", lateness = '5 seconds'", after: ", lateness = '2 seconds'",
+			want: "migrated w.aggregate/panes: lateness was 5 s, is 2 s: windows close earlier\nkept source e:\n",
+		},
+		{
+			name: "early results begin", before: "", after: ", early = '1 second'",
+			want: "migrated w.aggregate/panes: early results are new\nkept source e:\n",
+		},
+		{
+			name: "early results end", before: ", early = off", after: "",
+			want: "migrated w.aggregate/panes: there are no early results any more\n" +
+				"dropped w.aggregate/progress: windows come out in another way, for which it is not needed\nkept source e:\n",
+		},
+		{
+			name: "early results come more often", before: ", early = off", after: ", early = '1 second'",
+			want: "kept w.aggregate/panes:\nkept w.aggregate/progress:\nkept source e:\n",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			state := filepath.Join(dir, "state")
+			path := writeFile(t, filepath.Join(dir, "in.csv"), "2026-01-01T00:00:01Z,a\n2026-01-01T00:00:02Z,b\n2026-01-01T00:00:03Z,a\n")
+			script := func(with string) string { return fmt.Sprintf(source, path) + fmt.Sprintf(sink, with) }
+			runUntil(t, tidemill.Config{Checkpoint: state, CommitEvery: 1}, script(tt.before), 2)
+			got := changeOf(t, tidemill.Config{}, script(tt.after), state)
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Fatalf("changes (-want +got):\n%s", diff)
+			}
+			if !strings.HasPrefix(got, "refused") {
+				runSQL(t, tidemill.Config{Checkpoint: state}, script(tt.after))
+			}
+		})
+	}
+}

@@ -42,7 +42,14 @@ type aggregate struct {
 	// the first of their windows.
 	bound      batch.Time
 	savedBound batch.Time
-	dirty      atomic.Bool // something changed in this interval
+	// passed is how far the watermark has come: windows that end at or before it have come out once, where Early is set. Lateness
+	// is between it and bound.
+	passed, savedPassed batch.Time
+	// lastTick is the end of the interval in which running windows came out last. isRestored says that groups that changed after it
+	// are not marked yet.
+	lastTick, savedTick batch.Time
+	isRestored          atomic.Bool
+	dirty               atomic.Bool // something changed in this interval
 
 	// Scratch.
 	interval batch.Interval
@@ -87,7 +94,8 @@ func NewAggregate(name string, spec *AggregateSpec, schema *arrow.Schema, env En
 	}
 	a := &aggregate{
 		schema: schema, name: name, spec: spec, env: env, mem: &meter{Allocator: env.Mem},
-		bound: batch.MinTime, savedBound: batch.MinTime, keyTypes: keyTypes(spec.Keys),
+		bound: batch.MinTime, savedBound: batch.MinTime, passed: batch.MinTime, savedPassed: batch.MinTime,
+		lastTick: batch.MinTime, savedTick: batch.MinTime, keyTypes: keyTypes(spec.Keys),
 	}
 	for i, t := range a.keyTypes {
 		if !isKeyType(t) {
@@ -220,7 +228,7 @@ func (a *aggregate) absorb(sh *shard, to, src *pane, ids []int32) (rows int64) {
 		}
 	}
 	to.total += rows
-	to.mark(sh.groups, a.spec.Mode == Update)
+	a.markChanged(to, sh.groups)
 	a.dirty.Store(true)
 	return rows
 }
@@ -265,35 +273,6 @@ func (a *aggregate) absorbOwn(ctx context.Context) error {
 	}
 	a.own.Reset()
 	return nil
-}
-
-// endWindows emits windows and releases those that are final.
-func (a *aggregate) endWindows(ctx context.Context, watermark batch.Time) (batch.Time, error) {
-	switch {
-	case watermark == batch.MaxTime:
-	case a.spec.Window.Arrival:
-		watermark = a.interval.End
-	case a.closes:
-		watermark = watermark.Sub(a.spec.Window.Lateness)
-	default:
-		watermark = batch.MinTime
-	}
-	bound := max(a.bound, watermark)
-	var err error
-	if a.spec.Mode == Append {
-		err = a.emitWindows(ctx, bound, true)
-	} else {
-		err = a.emitChanged(ctx)
-	}
-	if err != nil {
-		return 0, err
-	}
-	a.bound = bound
-	for i := range a.shards {
-		a.evict(&a.shards[i])
-		a.tidy(&a.shards[i], int64(watermark))
-	}
-	return a.window.nextEnd(bound), nil
 }
 
 // evict lets panes go that no open window needs.

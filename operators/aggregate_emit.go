@@ -286,15 +286,7 @@ func (a *aggregate) emitChanged(ctx context.Context) error {
 	slices.Sort(a.starts)
 	a.starts = slices.Compact(a.starts)
 	for _, start := range a.starts {
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		for i := range a.shards {
-			if err := a.emitChangedWindow(&a.shards[i], start); err != nil {
-				return err
-			}
-		}
-		if err := a.emitter.flush(); err != nil {
+		if err := a.emitChangedIn(ctx, start, (*pane).changedGroups); err != nil {
 			return err
 		}
 	}
@@ -310,17 +302,31 @@ func (a *aggregate) emitChanged(ctx context.Context) error {
 	return nil
 }
 
-func (a *aggregate) emitChangedWindow(sh *shard, start int64) error {
+// emitChangedIn emits, of the window that begins at start, the groups that of returns for its panes.
+func (a *aggregate) emitChangedIn(ctx context.Context, start int64, of func(*pane) []int32) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	for i := range a.shards {
+		if err := a.emitChangedWindow(&a.shards[i], start, of); err != nil {
+			return err
+		}
+	}
+	return a.emitter.flush()
+}
+
+func (a *aggregate) emitChangedWindow(sh *shard, start int64, of func(*pane) []int32) error {
 	parts := sh.panes.between(a.window.begin(start), start+a.window.size)
 	apart := sh.windows.between(start, start+1)
 	if len(parts) == 1 && len(apart) == 0 {
-		return a.emitter.add(start, parts[0], parts[0].changed)
+		return a.emitter.add(start, parts[0], of(parts[0]))
 	}
 	a.merged.reset()
 	for _, set := range [...][]*pane{parts, apart} {
 		for _, p := range set {
-			a.found = batch.GrowSlice(a.mem, a.found, len(p.changed))
-			a.merged.table.lookupFrom(p.table, p.changed, true, a.found)
+			groups := of(p)
+			a.found = batch.GrowSlice(a.mem, a.found, len(groups))
+			a.merged.table.lookupFrom(p.table, groups, true, a.found)
 		}
 	}
 	a.merged.grow()

@@ -17,14 +17,26 @@ const (
 	panesTable = "/panes"
 	// windowsTable has a row per (window, group) of rows that are late for another of their windows.
 	windowsTable = "/windows"
-	// progressTable has one row: how far windows are closed. Without it a restart could not tell which windows of a pane that is
-	// still needed have come out.
+	// progressTable has a row, progressBound: how far windows are closed. Without it a restart could not tell which windows of a pane
+	// that is still needed have come out. Where Early is set it has two more: progressPassed, how far the watermark has come, and progressTick,
+	// when running windows came out last.
 	progressTable = "/progress"
 	// sessionsTable has a row per session that is open.
 	sessionsTable = "/sessions"
 	// countsTable has a row per pane of rows that are counted.
 	countsTable = "/counts"
 )
+
+// The ids of the rows of progressTable.
+const (
+	progressBound  = 0
+	progressPassed = 1
+	progressTick   = 2
+)
+
+// changedColumn has the end of the interval in which a group changed last, where Early is set: what changed after progressTick has
+// not come out yet in windows that run.
+const changedColumn = "changed"
 
 // aggregateTables returns the tables that the aggregate keeps its state in.
 func aggregateTables(name string, spec *AggregateSpec) []StateTable {
@@ -42,19 +54,24 @@ func aggregateTables(name string, spec *AggregateSpec) []StateTable {
 	}
 	states, _ := stateFields(spec.Aggs)
 	rows, owned := arrow.Field{Name: "rows", Type: batch.BigInt}, arrow.Field{Name: "owned", Type: batch.BigInt}
+	if spec.Early != 0 {
+		states = append([]arrow.Field{{Name: changedColumn, Type: batch.Timestamp}}, states...)
+	}
 	tables := []StateTable{
 		{
 			Name: name + panesTable, Schema: arrow.NewSchema(slices.Concat(fields, []arrow.Field{rows}, states), nil), Keys: keys,
 			Version: 1, Meaning: meaningOf(spec).encode(),
 		},
 	}
-	if spec.Window == nil || spec.Window.Size <= spec.Window.Slide {
+	isSliding := spec.Window != nil && spec.Window.Size > spec.Window.Slide
+	if isSliding {
+		tables = append(tables, StateTable{
+			Name: name + windowsTable, Schema: arrow.NewSchema(slices.Concat(fields, []arrow.Field{rows, owned}, states), nil),
+			Keys: keys, Version: 1, Meaning: tables[0].Meaning,
+		})
+	} else if spec.Early == 0 {
 		return tables
 	}
-	tables = append(tables, StateTable{
-		Name: name + windowsTable, Schema: arrow.NewSchema(slices.Concat(fields, []arrow.Field{rows, owned}, states), nil),
-		Keys: keys, Version: 1, Meaning: tables[0].Meaning,
-	})
 	progress := meaning{Window: meaningOf(spec).Window}
 	return append(tables, StateTable{
 		Name: name + progressTable, Schema: progressSchema, Keys: []int{0}, Version: 1, Meaning: progress.encode(),
@@ -132,18 +149,28 @@ func (s *saver) saveShards(ctx context.Context, op ShardedState, mem memory.Allo
 // SnapshotShard is Snapshot for one shard. How far windows are closed goes with the first one.
 func (a *aggregate) SnapshotShard(shard int, full bool, into func(table int) (upserts, deletedKeys *batch.Frame)) {
 	a.saveShard(shard, 0, full, into)
-	if len(a.tables) == 1 {
+	last := len(a.tables) - 1
+	if last > 1 {
+		a.saveShard(shard, 1, full, into)
+	}
+	if shard > 0 || last == 0 {
 		return
 	}
-	a.saveShard(shard, 1, full, into)
-	if shard > 0 || a.bound == batch.MinTime || !full && a.bound == a.savedBound {
-		return
+	upserts, _ := into(last)
+	save := func(id int64, is batch.Time, saved *batch.Time) {
+		if is == batch.MinTime || !full && is == *saved {
+			return
+		}
+		upserts.Columns[0].AppendInt64(id)
+		upserts.Columns[1].AppendInt64(int64(is))
+		upserts.SetRows(upserts.Len() + 1)
+		*saved = is
 	}
-	upserts, _ := into(2)
-	upserts.Columns[0].AppendInt64(0)
-	upserts.Columns[1].AppendInt64(int64(a.bound))
-	upserts.SetRows(1)
-	a.savedBound = a.bound
+	save(progressBound, a.bound, &a.savedBound)
+	if a.spec.Early != 0 {
+		save(progressPassed, a.passed, &a.savedPassed)
+		save(progressTick, a.lastTick, &a.savedTick)
+	}
 }
 
 // saveShard appends one shard's part of table 0 or 1. It touches nothing that is not the shard's.
@@ -220,6 +247,12 @@ func (a *aggregate) saveGroups(f *batch.Frame, p *pane, ids []int32, hasOwned bo
 		}
 		cols = cols[1:]
 	}
+	if a.spec.Early != 0 {
+		for _, id := range ids {
+			cols[0].AppendInt64(p.changedAt[id])
+		}
+		cols = cols[1:]
+	}
 	for i, acc := range p.accs {
 		if acc != nil {
 			acc.save(cols[:a.stateSizes[i]], ids)
@@ -246,17 +279,30 @@ func (a *aggregate) Restore(_ context.Context, table string, index int, rows arr
 		return nil
 	}
 	sh := &a.shards[index]
-	switch at {
-	case 0:
+	switch {
+	case at == 0:
 		a.restoreGroups(sh, &sh.panes, cols, n, false)
-	case 1:
+	case at < len(a.tables)-1:
 		a.restoreGroups(sh, &sh.windows, cols, n, true)
 	default:
-		a.bound = batch.Time(batch.Int64s(cols[1])[n-1])
-		a.savedBound = a.bound
+		a.restoreProgress(batch.Int64s(cols[0]), batch.Int64s(cols[1]))
 	}
 	a.dirty.Store(false)
 	return nil
+}
+
+// restoreProgress takes rows of progressTable back.
+func (a *aggregate) restoreProgress(ids, times []int64) {
+	for i, id := range ids {
+		switch at := batch.Time(times[i]); id {
+		case progressBound:
+			a.bound, a.savedBound = at, at
+		case progressPassed:
+			a.passed, a.savedPassed = at, at
+		case progressTick:
+			a.lastTick, a.savedTick = at, at
+		}
+	}
 }
 
 // columnsByName returns the columns of rows in order of a schema.
@@ -317,6 +363,15 @@ func (a *aggregate) restoreRows(p *pane, cols []arrow.Array, rows, groups []int3
 			p.total += owned[rows[k]] - p.owned[g]
 			p.owned[g] = owned[rows[k]]
 		}
+		cols = cols[1:]
+	}
+	if a.spec.Early != 0 {
+		p.changedAt = growZero(p.mem, p.changedAt, p.table.len())
+		changed := batch.Int64s(cols[0])
+		for k, g := range groups {
+			p.changedAt[g] = changed[rows[k]]
+		}
+		a.isRestored.Store(true)
 		cols = cols[1:]
 	}
 	for i, acc := range p.accs {

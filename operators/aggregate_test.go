@@ -2,6 +2,7 @@ package operators_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -18,11 +19,12 @@ type aggregateOf struct {
 	funcs  []string
 	args   []int
 	mode   operators.Mode
+	early  time.Duration
 }
 
 func (a aggregateOf) spec(t testing.TB, in *arrow.Schema) (*operators.AggregateSpec, *arrow.Schema) {
 	t.Helper()
-	s := &operators.AggregateSpec{Window: a.window, Mode: a.mode}
+	s := &operators.AggregateSpec{Window: a.window, Mode: a.mode, Early: a.early}
 	var fields []arrow.Field
 	if a.window != nil {
 		fields = append(fields, arrow.Field{Name: "start", Type: batch.Timestamp}, arrow.Field{Name: "end", Type: batch.Timestamp})

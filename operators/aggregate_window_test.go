@@ -142,6 +142,51 @@ func TestAggregateWindows(t *testing.T) {
 				"2026-01-01T00:00:05Z 2026-01-01T00:00:15Z a 2\n2026-01-01T00:00:10Z 2026-01-01T00:00:20Z a 1\n---\n",
 		},
 		{
+			name: "early results of running windows come at ticks, later ones at once", skip: perInterval,
+			window: with(window(10*s, 10*s), func(w *operators.WindowSpec) { w.Lateness = 20 * s }),
+			agg:    aggregateOf{keys: []int{1}, funcs: []string{"count"}, args: []int{-1}, mode: operators.Update, early: 2 * s},
+			in: "2026-01-01T00:00:01Z a 1 1\n--- end=2026-01-01T00:00:01Z watermark=2026-01-01T00:00:01Z\n" +
+				"2026-01-01T00:00:03Z b 1 1\n--- end=2026-01-01T00:00:02Z watermark=2026-01-01T00:00:03Z\n" +
+				"2026-01-01T00:00:09Z b 1 1\n--- end=2026-01-01T00:00:03Z watermark=2026-01-01T00:00:09Z\n" +
+				"2026-01-01T00:00:12Z a 1 1\n--- end=2026-01-01T00:00:03.5Z watermark=2026-01-01T00:00:12Z\n" +
+				"2026-01-01T00:00:02Z a 1 1\n--- end=2026-01-01T00:00:03.6Z watermark=2026-01-01T00:00:12Z\n" +
+				"--- end=2026-01-01T00:00:07Z watermark=2026-01-01T00:00:12Z\n",
+			want: "---\n2026-01-01T00:00:00Z 2026-01-01T00:00:10Z a 1\n2026-01-01T00:00:00Z 2026-01-01T00:00:10Z b 1\n---\n---\n" +
+				"2026-01-01T00:00:00Z 2026-01-01T00:00:10Z b 2\n---\n2026-01-01T00:00:00Z 2026-01-01T00:00:10Z a 2\n---\n" +
+				"2026-01-01T00:00:10Z 2026-01-01T00:00:20Z a 1\n",
+		},
+		{
+			name: "windows that come out when they end, and with each late row", skip: perInterval,
+			window: with(window(10*s, 10*s), func(w *operators.WindowSpec) { w.Lateness = 5 * s }), late: 1,
+			agg: aggregateOf{keys: []int{1}, funcs: []string{"count"}, args: []int{-1}, mode: operators.Update, early: operators.NeverEarly},
+			in: "2026-01-01T00:00:01Z a 1 1\n--- end=2026-01-01T00:00:01Z watermark=2026-01-01T00:00:01Z\n" +
+				"2026-01-01T00:00:03Z b 1 1\n--- end=2026-01-01T00:00:02Z watermark=2026-01-01T00:00:03Z\n" +
+				"2026-01-01T00:00:12Z a 1 1\n--- end=2026-01-01T00:00:03Z watermark=2026-01-01T00:00:12Z\n" +
+				"2026-01-01T00:00:02Z a 1 1\n2026-01-01T00:00:16Z a 1 1\n--- end=2026-01-01T00:00:04Z watermark=2026-01-01T00:00:16Z\n" +
+				"2026-01-01T00:00:02Z late 1 1\n--- end=2026-01-01T00:00:05Z watermark=2026-01-01T00:00:16Z\n",
+			want: "---\n---\n2026-01-01T00:00:00Z 2026-01-01T00:00:10Z a 1\n2026-01-01T00:00:00Z 2026-01-01T00:00:10Z b 1\n---\n" +
+				"2026-01-01T00:00:00Z 2026-01-01T00:00:10Z a 2\n---\n",
+		},
+		{
+			name: "sliding windows that come out when they end, with rows kept apart", window: window(10*s, 5*s), skip: perInterval,
+			agg: aggregateOf{keys: []int{1}, funcs: []string{"count"}, args: []int{-1}, mode: operators.Update, early: operators.NeverEarly},
+			// The third row is late for [0,10), and counts for [5,15).
+			in: "2026-01-01T00:00:06Z a 1 1\n--- end=2026-01-01T00:00:01Z watermark=2026-01-01T00:00:06Z\n" +
+				"2026-01-01T00:00:11Z b 1 1\n--- end=2026-01-01T00:00:02Z watermark=2026-01-01T00:00:11Z\n" +
+				"2026-01-01T00:00:07Z a 1 1\n--- end=2026-01-01T00:00:03Z watermark=2026-01-01T00:00:11Z\n" +
+				"2026-01-01T00:00:15Z b 1 1\n--- end=2026-01-01T00:00:04Z watermark=2026-01-01T00:00:15Z\n",
+			want: "---\n2026-01-01T00:00:00Z 2026-01-01T00:00:10Z a 1\n---\n---\n" +
+				"2026-01-01T00:00:05Z 2026-01-01T00:00:15Z a 2\n2026-01-01T00:00:05Z 2026-01-01T00:00:15Z b 1\n",
+		},
+		{
+			name: "early results of arrival windows", skip: perInterval,
+			window: with(window(4*s, 4*s), func(w *operators.WindowSpec) { w.Arrival = true }),
+			agg:    aggregateOf{keys: []int{1}, funcs: []string{"count"}, args: []int{-1}, mode: operators.Update, early: 3 * s},
+			in: "2026-01-01T00:00:00.5Z a 1 1\n--- end=2026-01-01T00:00:01Z\n2026-01-01T00:00:01.5Z a 1 1\n--- end=2026-01-01T00:00:02Z\n" +
+				"--- end=2026-01-01T00:00:03Z\n2026-01-01T00:00:03.5Z b 1 1\n--- end=2026-01-01T00:00:04Z\n--- end=2026-01-01T00:00:09Z\n",
+			want: "---\n---\n2026-01-01T00:00:00Z 2026-01-01T00:00:04Z a 2\n---\n2026-01-01T00:00:00Z 2026-01-01T00:00:04Z b 1\n---\n",
+		},
+		{
 			name: "complete keeps all windows", window: window(10*s, 10*s),
 			agg: aggregateOf{keys: []int{1}, funcs: []string{"count"}, args: []int{-1}, mode: operators.Complete}, skip: perInterval,
 			in: "2026-01-01T00:00:06Z a 1 1\n--- end=2026-01-01T00:00:01Z\n2026-01-01T00:00:21Z a 1 1\n--- end=2026-01-01T00:00:02Z\n",

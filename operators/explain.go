@@ -128,7 +128,17 @@ func (s *AggregateSpec) String() string {
 	for i, a := range s.Aggs {
 		aggs[i] = a.String()
 	}
-	return strings.Join(append(parts, strings.Join(aggs, ", ")), " ") + ", " + s.Mode.String()
+	return strings.Join(append(parts, strings.Join(aggs, ", ")), " ") + ", " + s.Mode.String() + s.earlyText()
+}
+
+func (s *AggregateSpec) earlyText() string {
+	switch {
+	case s.Early == NeverEarly:
+		return " when windows end"
+	case s.Early > 0:
+		return " early every " + durationText(s.Early)
+	}
+	return ""
 }
 
 // String returns the line of EXPLAIN.

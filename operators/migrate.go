@@ -115,6 +115,7 @@ func CompareState(have, want *StateTable) *StateChange {
 	if strings.HasSuffix(want.Name, windowsTable) {
 		c.columns = append(c.columns, c.copyOf("owned"))
 	}
+	c.compareChanged()
 	c.compareAggregates(was.Aggregates, is.Aggregates)
 	if c.Fate != Refused {
 		c.check()
@@ -186,6 +187,21 @@ func (c *StateChange) copyOf(name string) columnSource {
 		return columnSource{}
 	}
 	return columnSource{kind: copyColumn, from: [2]int{at[0]}}
+}
+
+// compareChanged takes when groups changed last, which is kept for early results only. Groups of which that is not known have not
+// come out.
+func (c *StateChange) compareChanged() {
+	had, has := c.have.Schema.HasField(changedColumn), c.want.Schema.HasField(changedColumn)
+	switch {
+	case had && has:
+		c.columns = append(c.columns, c.copyOf(changedColumn))
+	case has:
+		c.note(Migrated, "early results are new")
+		c.columns = append(c.columns, columnSource{kind: lastTimeColumn})
+	case had:
+		c.note(Migrated, "there are no early results any more")
+	}
 }
 
 // compareKeys finds each key among those that were, by its expression.

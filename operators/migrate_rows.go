@@ -23,6 +23,7 @@ const (
 	copyColumn columnKind = iota
 	zeroColumn            // of an aggregate that starts from now
 	nullColumn
+	lastTimeColumn // batch.MaxTime
 	intToDouble
 	sumToDouble  // of the lower and the upper half of a sum
 	restToDouble // what rounding takes from that
@@ -107,6 +108,10 @@ func fillColumn(col *batch.Column, source columnSource, rows arrow.RecordBatch, 
 	case nullColumn:
 		for range n {
 			col.AppendNull()
+		}
+	case lastTimeColumn:
+		for range n {
+			col.AppendInt64(int64(batch.MaxTime))
 		}
 	case intToDouble:
 		from := rows.Column(source.from[0]).(*array.Int64)

@@ -31,12 +31,14 @@ type pane struct {
 	sealed  *sealed
 
 	// Of the state.
-	marks    []uint8
-	changed  []int32 // groups marked isChanged: since the end of the last interval
-	unsaved  []int32 // groups marked isUnsaved: changed since the last Snapshot, which had them
-	numSaved int     // groups that a Snapshot has had: those before this one
-	isLoose  bool    // in shard.loose
-	packed   []int64 // of a compact pane under one integer key: the memory of its keys and records
+	marks     []uint8
+	changed   []int32 // groups marked isChanged: since they came out last
+	fresh     []int32 // groups marked isFresh: those of the running interval, where changed ones do not come out at its end
+	unsaved   []int32 // groups marked isUnsaved: changed since the last Snapshot, which had them
+	changedAt []int64 // where Early is set: the end of the interval in which a group changed last
+	numSaved  int     // groups that a Snapshot has had: those before this one
+	isLoose   bool    // in shard.loose
+	packed    []int64 // of a compact pane under one integer key: the memory of its keys and records
 
 	touched int32 // scratch of a partial's Add: index in its list plus one, 0 if not in it
 }
@@ -54,6 +56,7 @@ type sealed struct {
 const (
 	isChanged uint8 = 1 << iota
 	isUnsaved
+	isFresh
 )
 
 func newPane(mem memory.Allocator, keys []arrow.DataType, aggs []AggSpec, room int) *pane {
@@ -260,7 +263,8 @@ func (p *pane) reset() {
 		p.scatter.reset()
 	}
 	p.owned, p.marks = shrink(p.mem, p.owned), shrink(p.mem, p.marks)
-	p.changed, p.unsaved = shrink(p.mem, p.changed), shrink(p.mem, p.unsaved)
+	p.changed, p.unsaved, p.fresh = shrink(p.mem, p.changed), shrink(p.mem, p.unsaved), shrink(p.mem, p.fresh)
+	p.changedAt = shrink(p.mem, p.changedAt)
 	p.total, p.numSaved, p.isLoose = 0, 0, false
 }
 
@@ -299,7 +303,9 @@ func (p *pane) closeValues() {
 	batch.FreeSlice(p.mem, p.marks)
 	batch.FreeSlice(p.mem, p.changed)
 	batch.FreeSlice(p.mem, p.unsaved)
-	p.rec.words, p.owned, p.marks, p.changed, p.unsaved = nil, nil, nil, nil, nil
+	batch.FreeSlice(p.mem, p.fresh)
+	batch.FreeSlice(p.mem, p.changedAt)
+	p.rec.words, p.owned, p.marks, p.changed, p.unsaved, p.fresh, p.changedAt = nil, nil, nil, nil, nil, nil, nil
 }
 
 // paneSet is panes in order of start, and some empty ones to be used again.

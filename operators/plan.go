@@ -104,7 +104,14 @@ type AggregateSpec struct {
 	KeyNames []string
 	Aggs     []AggSpec
 	Mode     Mode
+	// Early says, in Update mode with a window, how often groups of a window come out before the watermark has passed its end: 0 at
+	// the end of each interval, NeverEarly never, else at the ends of intervals that have a multiple of it since the epoch. When the
+	// watermark has passed the end, what has changed since comes out, and then what rows within lateness change, in each interval.
+	Early time.Duration
 }
+
+// NeverEarly is an Early that says that windows come out when the watermark has passed their end.
+const NeverEarly time.Duration = -1
 
 // AggSpec is one aggregate.
 type AggSpec struct {

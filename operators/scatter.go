@@ -258,7 +258,7 @@ func (a *aggregate) addScattered(sh *shard, to *pane, from *scatter, index int) 
 	to.grow()
 	to.add(args, nil, sh.groups)
 	to.total += int64(n)
-	to.mark(sh.groups, a.spec.Mode == Update)
+	a.markChanged(to, sh.groups)
 	a.dirty.Store(true)
 	return int64(n)
 }

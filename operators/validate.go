@@ -3,6 +3,7 @@ package operators
 import (
 	"errors"
 	"fmt"
+	"time"
 )
 
 // maxWindowsPerRow bounds Size / Slide, and Size divided by the length of a pane: a window is assembled from its panes one by
@@ -84,6 +85,12 @@ func validateAggregate(name string, s *AggregateSpec) error {
 		errs = append(errs, fmt.Errorf("%s: %w", name, err))
 	} else if err := s.Window.ValidateMode(s.Mode); err != nil {
 		errs = append(errs, fmt.Errorf("%s: %w", name, err))
+	}
+	if s.Early != 0 && (s.Window == nil || s.Mode != Update) {
+		errs = append(errs, fmt.Errorf("%s: early results are those of windows in mode update", name))
+	}
+	if s.Early != NeverEarly && (s.Early < 0 || s.Early%time.Microsecond != 0) {
+		errs = append(errs, fmt.Errorf("%s: early: must be whole microseconds and not negative: %s", name, s.Early))
 	}
 	if len(s.Keys) != len(s.KeyNames) {
 		errs = append(errs, fmt.Errorf("%s: %d keys, %d key names", name, len(s.Keys), len(s.KeyNames)))

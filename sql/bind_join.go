@@ -41,7 +41,7 @@ func (b *binder) join(c *queryContext, left *relation, j *joinClause, where node
 
 // joinStreams binds a join of two streams.
 func (b *binder) joinStreams(c *queryContext, left *relation, j *joinClause, where node) (r *relation, used bool) {
-	right := b.from(c, j.right, asDefault)
+	right := b.from(c, j.right, c.ask.withMode(modeAsDefault))
 	if left == nil || right == nil || !b.isJoinable(j, left) || !b.isJoinable(j, right) {
 		return nil, false
 	}

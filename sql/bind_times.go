@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"errors"
 	"time"
 
 	"github.com/tidemill/tidemill/operators"
@@ -11,13 +12,15 @@ import (
 type times struct {
 	sink     ident
 	lateness time.Duration
+	early    time.Duration  // as in AggregateSpec
 	given    map[string]Pos // options that are given
 
 	late       string // URI, "" for nowhere
 	lateFormat string
 
-	// aggregates are those whose rows may be late, with what they read.
+	// aggregates are those whose rows may be late, with what they read; updating is the number of those with windows that update.
 	aggregates []lateInput
+	updating   int
 }
 
 // lateInput is an aggregate with what it reads.
@@ -26,7 +29,9 @@ type lateInput struct {
 	spec *operators.AggregateSpec
 }
 
-// sinkTimes takes the options lateness, late and late_format out of a sink's, nil if it has none of them.
+var errNotPositive = errors.New("not positive")
+
+// sinkTimes takes the options lateness, early, late and late_format out of a sink's, nil if it has none of them.
 func (b *binder) sinkTimes(st *createSink, def *SinkDef) *times {
 	t := &times{sink: st.name, lateness: b.opts.Lateness, given: make(map[string]Pos), lateFormat: "JSON"}
 	for _, o := range st.options {
@@ -37,6 +42,18 @@ func (b *binder) sinkTimes(st *createSink, def *SinkDef) *times {
 				b.fault(o.key.at, "option lateness: want a time such as '1 minute', got %q", o.value)
 			}
 			t.lateness = max(d, 0)
+		case "early":
+			d, err := parseInterval(o.value)
+			if o.value == "off" {
+				d, err = operators.NeverEarly, nil
+			} else if d <= 0 {
+				err = errNotPositive
+			}
+			if err != nil {
+				b.fault(o.key.at, "option early: want a time such as '10 seconds', or off, got %q", o.value)
+				d = operators.NeverEarly
+			}
+			t.early = d
 		case "late":
 			t.late = o.value
 			if t.late == "" {
@@ -62,6 +79,10 @@ func (b *binder) sinkTimes(st *createSink, def *SinkDef) *times {
 // setTimes gives the aggregate the times of its sink, nil for those of the script. Only rows that come from a source can be late:
 // the result of another aggregate comes in the order of its windows.
 func (a *aggregation) setTimes(t *times) {
+	if t != nil && a.spec.Window != nil && a.spec.Mode == operators.Update {
+		a.spec.Early = t.early
+		t.updating++
+	}
 	if a.spec.Window == nil || timeKind(a.windowTime) != operators.TimeEvent || a.in.aggregated {
 		return
 	}
@@ -79,6 +100,11 @@ func (b *binder) lateSink(of *SinkDef, t *times) *SinkDef {
 			b.fault(at, "option %s: no row is late for this query, since it has no window over a column with a WATERMARK", option)
 			return nil
 		}
+	}
+	if at, given := t.given["early"]; given && t.updating == 0 {
+		b.fault(at, "option early says how often a window comes out before its end, which is only so in mode update, and with GROUP BY window(…): "+
+			"this query has mode %s", of.Mode)
+		return nil
 	}
 	if t.late == "" {
 		return nil

@@ -28,6 +28,9 @@ func (p *planner) aggregate(in *operators.Node) *operators.Node {
 		spec.Window = p.session(spec.Window, in.Schema)
 		spec.Mode = operators.Append
 	}
+	if spec.Window != nil && spec.Mode == operators.Update && p.chance(50) {
+		spec.Early = []time.Duration{operators.NeverEarly, time.Second, 3 * time.Second}[p.IntN(3)]
+	}
 	p.c.Mode = spec.Mode
 	for range p.IntN(3) {
 		key := p.expression(in.Schema, scalarTypes[p.IntN(len(scalarTypes))], p.IntN(2))

@@ -160,10 +160,17 @@ func (r *follower) learn() error {
 	return nil
 }
 
+// errRewritten says that the file was truncated, so that what was read at its position is not what follows.
+var errRewritten = errors.New("the file was truncated and written anew")
+
 // Read reads from the file. The tag has the file's first bytes before a block can have them, or a restart after that block would
-// not know the file again.
+// not know the file again. They are compared behind the read too: the file may have been truncated, and grown past the
+// position, since they were looked at.
 func (r *follower) Read(p []byte) (int, error) {
 	n, err := r.file.Read(p)
+	if n > 0 && !r.isSame() {
+		return 0, errRewritten
+	}
 	r.pos += int64(n)
 	if learnErr := r.learn(); learnErr != nil {
 		return n, learnErr
@@ -171,14 +178,23 @@ func (r *follower) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// isSame says whether the file begins as it did.
+func (r *follower) isSame() bool {
+	id, err := identify(r.file, r.tag.current.size)
+	return err == nil && id == r.tag.current
+}
+
 // readOn reads to the end of the file, and goes on to the next if that is due. It returns false if there is nothing to do
 // before the next poll.
 func (r *follower) readOn(ctx context.Context) (hasMore bool, err error) {
 	if r.file != nil {
-		if id, err := identify(r.file, r.tag.current.size); err != nil || id != r.tag.current {
-			return r.switchTo(ctx, r.split.path) // truncated and written anew
+		if !r.isSame() {
+			return r.switchTo(ctx, r.split.path)
 		}
 		n, err := readInto(ctx, r, r.w)
+		if errors.Is(err, errRewritten) {
+			return r.switchTo(ctx, r.split.path)
+		}
 		if err != nil {
 			return false, err
 		}

@@ -53,6 +53,9 @@ type Config struct {
 	// Mode is the output mode of results that do not say: append, update or complete. The default is append where a window
 	// closes, update for other aggregates.
 	Mode string
+	// Align says where windows of time begin: at "epoch", the default, windows of an hour begin with the hour, at "start" they begin
+	// with the first interval of the job, also after restarts.
+	Align string
 	// Lateness is how long after the end of a window a row still counts for it, in sinks that do not say. The default is 0. Windows
 	// on arrival_time have none.
 	Lateness time.Duration
@@ -90,6 +93,7 @@ func (c Config) Validate() error {
 	check(c.MaxRecordBytes >= 0, "MaxRecordBytes must not be negative: %d", c.MaxRecordBytes)
 	check(oneOf(c.Compression, "", "s2", "zstd", "none"), "Compression must be s2, zstd or none: %q", c.Compression)
 	check(oneOf(c.Output, "", "table", "csv", "json"), "Output must be table, csv or json: %q", c.Output)
+	check(c.Align == "" || c.Align == "epoch" || c.Align == "start", "Align must be epoch or start: %q", c.Align)
 	check(c.Lateness >= 0 && c.Lateness%time.Microsecond == 0, "Lateness must be whole microseconds and not negative: %s", c.Lateness)
 	check(oneOf(c.Mode, "", "append", "update", "complete"), "Mode must be append, update or complete: %q", c.Mode)
 	return errors.Join(errs...)

@@ -124,7 +124,7 @@ func (c *Context) bindScript() error {
 	if err != nil {
 		return err
 	}
-	opts := sql.BindOptions{Steps: c.steps, Lateness: c.cfg.Lateness}
+	opts := sql.BindOptions{Steps: c.steps, Lateness: c.cfg.Lateness, FromStart: c.cfg.Align == "start"}
 	if c.cfg.Mode != "" {
 		mode, err := parseMode(c.cfg.Mode)
 		if err != nil {

@@ -18,6 +18,7 @@ type graph struct {
 	nodes  []*nodeRun
 	chains []*chain
 	onBad  badRowFunc
+	zero   batch.Time // start of the stream, known from the first interval on
 
 	// Scratch, written again in every interval.
 	numbers []int32 // 0, 1, 2, …: selections of runs of rows
@@ -108,6 +109,7 @@ func (g *graph) env(n *nodeRun) operators.Env {
 			n.bad.Add(1)
 			g.onBad(n, origin, row, why)
 		},
+		Zero: func() batch.Time { return g.zero },
 		Late: func(rows int) { n.late.Add(int64(rows)) },
 	}
 }
@@ -208,6 +210,7 @@ func (c *chain) emitOf(ctx context.Context, n *nodeRun) batch.Emit {
 
 // beginChains begins an interval for the workers' operators. The interval's end is not known for sure yet.
 func (g *graph) beginChains(iv batch.Interval) error {
+	g.zero = iv.Zero
 	for _, n := range g.nodes {
 		for _, c := range g.chains {
 			if n.inChain {

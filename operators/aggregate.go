@@ -27,6 +27,8 @@ type aggregate struct {
 	tables   []StateTable
 	// stateSizes has, per aggregate, how many columns its state has.
 	stateSizes []int
+	// isUnaligned says that windows begin at the start of the stream, which is not known before the first interval.
+	isUnaligned bool
 	// runs says that a window is made of the one before it.
 	runs bool
 	// stacks says that it is made of three parts that are kept.
@@ -104,7 +106,7 @@ func NewAggregate(name string, spec *AggregateSpec, schema *arrow.Schema, env En
 	}
 	columns := len(spec.Keys) + len(spec.Aggs)
 	if spec.Window != nil {
-		a.window = newWindowing(spec.Window)
+		a.window, a.isUnaligned = newWindowing(spec.Window), spec.Window.FromStart
 		columns += 2
 	}
 	if schema.NumFields() != columns {
@@ -164,6 +166,10 @@ func (a *aggregate) Schema() *arrow.Schema { return a.schema }
 func (a *aggregate) BeginInterval(iv batch.Interval) error {
 	a.interval = iv
 	a.emitter.sequence = 0
+	if a.isUnaligned {
+		a.window.alignTo(iv.Zero)
+		a.isUnaligned = false
+	}
 	return nil
 }
 

@@ -19,6 +19,8 @@ type late struct {
 	time   expr.Expr
 	gap    expr.Expr // of sessions that have one per row, else nil
 	others []expr.Expr
+	// isUnaligned is as in aggregate.
+	isUnaligned bool
 
 	// Scratch of a batch.
 	bad  badRows
@@ -53,11 +55,20 @@ func NewLate(spec *LateSpec, schema *arrow.Schema, env Env) (Operator, error) {
 	}
 	l := &late{stateless: stateless{schema}, spec: spec, time: time, gap: gap, others: others}
 	if spec.Window.Kind != SessionWindow {
-		l.window = newWindowing(spec.Window)
+		l.window, l.isUnaligned = newWindowing(spec.Window), spec.Window.FromStart
 	}
 	env.Bad = nil
 	l.bad.init(env)
 	return l, nil
+}
+
+// BeginInterval aligns windows to the start of the stream, where they begin there.
+func (l *late) BeginInterval(iv batch.Interval) error {
+	if l.isUnaligned {
+		l.window.alignTo(iv.Zero)
+		l.isUnaligned = false
+	}
+	return nil
 }
 
 // Process emits the late rows of in, or nothing.

@@ -32,6 +32,9 @@ type windowMeaning struct {
 	// Lateness is microseconds too. It is not part of how rows were divided, but of when windows closed.
 	Lateness int64 `json:"lateness,omitempty"`
 	// Kind is "" for sliding windows. Gap is that of a session with one per row; Rows and RowSlide are those of a count window.
+	// FromStart says that Offset is counted from the start of the stream.
+	FromStart bool `json:"from_start,omitempty"`
+
 	Kind     string `json:"kind,omitempty"`
 	Gap      string `json:"gap,omitempty"`
 	Rows     int64  `json:"rows,omitempty"`
@@ -97,7 +100,7 @@ func (w *windowMeaning) String() string {
 	}
 	spec := WindowSpec{
 		Size: micros(w.Size), Slide: micros(w.Slide), Offset: micros(w.Offset), Lateness: micros(w.Lateness),
-		Rows: w.Rows, RowSlide: w.RowSlide,
+		Rows: w.Rows, RowSlide: w.RowSlide, FromStart: w.FromStart,
 	}
 	for kind, name := range windowKinds {
 		if name.meaning == w.Kind {

@@ -117,6 +117,8 @@ type Env struct {
 	// Bad is told of a row that can't be computed: row counts in the batch whose origin is given. Such a row is dropped.
 	// It may be called from several workers at once, for different operators.
 	Bad func(origin *batch.Origin, row int32, why string)
+	// Zero returns the start of the stream. It is called while rows are processed, and nil where no window begins there.
+	Zero func() batch.Time
 	// Late is told how many rows counted for none of their windows. It may be called from several goroutines at once.
 	Late func(rows int)
 	// Emitting is told, with true, that an aggregate begins to make rows of its results and to emit them, and with false that it goes on

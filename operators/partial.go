@@ -16,6 +16,7 @@ type aggPartial struct {
 	mem    memory.Allocator
 	window windowing
 	late   func(rows int)
+	zero   func() batch.Time // until the windows are aligned to it, else nil
 	// hasLate says that rows have watermarks of the window's time.
 	hasLate bool
 	err     error // of making the expressions
@@ -66,6 +67,9 @@ func newPartial(spec *AggregateSpec, keyTypes []arrow.DataType, hasLate bool, en
 	p.bad.init(env)
 	if spec.Window != nil {
 		p.window = newWindowing(spec.Window)
+		if spec.Window.FromStart {
+			p.zero = env.Zero
+		}
 		if p.time, p.err = expr.New(env.Mem, spec.Window.Time); p.err != nil {
 			return p
 		}
@@ -91,6 +95,10 @@ func (p *aggPartial) Add(ctx context.Context, in batch.Batch) error {
 		return p.err
 	}
 	p.used = true
+	if p.zero != nil {
+		p.window.alignTo(p.zero())
+		p.zero = nil
+	}
 	p.bad.begin(&in)
 	var times arrow.Array
 	var err error

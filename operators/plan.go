@@ -155,6 +155,8 @@ type WindowSpec struct {
 	Size    time.Duration
 	Slide   time.Duration // equal to Size for tumbling windows
 	Offset  time.Duration
+	// FromStart says that Offset is counted from the start of the stream instead of from the epoch.
+	FromStart bool
 	// Lateness is how long after the watermark a row still counts.
 	Lateness time.Duration
 }

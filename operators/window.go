@@ -41,6 +41,13 @@ func newWindowing(s *WindowSpec) windowing {
 	return w
 }
 
+// alignTo counts the offset from a time instead of from the epoch.
+func (w *windowing) alignTo(zero batch.Time) {
+	period := max(w.slide, w.most)
+	w.offset += int64(zero) - floorTo(int64(zero), 0, period)
+	w.offset -= floorTo(w.offset, 0, period)
+}
+
 // begin returns where the window begins that starts at start.
 func (w *windowing) begin(start int64) int64 {
 	if w.most > 0 {

@@ -154,6 +154,9 @@ func (w *WindowSpec) text(time, gap string) string {
 		text += ", " + durationText(w.Offset)
 	}
 	text += ")"
+	if w.FromStart {
+		text += " from the start"
+	}
 	if w.Lateness != 0 {
 		text += " lateness " + durationText(w.Lateness)
 	}
@@ -164,7 +167,7 @@ func (w *WindowSpec) text(time, gap string) string {
 func (w *WindowSpec) meaning() *windowMeaning {
 	m := &windowMeaning{
 		Arrival: w.Arrival, Size: w.Size.Microseconds(), Slide: w.Slide.Microseconds(), Offset: w.Offset.Microseconds(),
-		Lateness: w.Lateness.Microseconds(), Kind: windowKinds[w.Kind].meaning, Rows: w.Rows, RowSlide: w.RowSlide,
+		Lateness: w.Lateness.Microseconds(), Kind: windowKinds[w.Kind].meaning, Rows: w.Rows, RowSlide: w.RowSlide, FromStart: w.FromStart,
 	}
 	if w.Time != nil {
 		m.Time = w.Time.String()

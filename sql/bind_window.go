@@ -73,6 +73,7 @@ func (a *aggregation) window(c *call) bool {
 		b.fault(c.at, "window: the offset must be smaller than the slide: offset %s, slide %s", formatInterval(w.Offset), formatInterval(every))
 		return false
 	}
+	w.FromStart = b.opts.FromStart && (w.Kind == operators.SlidingWindow || w.Kind == operators.CumulatingWindow)
 	a.spec.Window, a.windowText, a.windowAt = w, textOf(c), c.at
 	bound := batch.Timestamp
 	if w.Kind == operators.CountWindow {

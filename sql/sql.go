@@ -52,6 +52,8 @@ type Catalog interface {
 type BindOptions struct {
 	// Mode is the output mode of sinks that do not say; nil: append where a window closes, update for other aggregates.
 	Mode *operators.Mode
+	// FromStart aligns windows of time to the start of the stream, instead of to the epoch.
+	FromStart bool
 	// Lateness is how long after the end of its windows a row still counts, in sinks that do not say. It must not be negative.
 	Lateness time.Duration
 	// Steps are tables that Go code makes, by name in lower case. A source or view of the same name goes before.

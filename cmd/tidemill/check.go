@@ -17,6 +17,7 @@ type checkCommand struct {
 // defaultFlags are what the sinks of a job do not say.
 type defaultFlags struct {
 	Mode     string        `placeholder:"MODE" help:"Output mode of results that do not say: append, update or complete."`
+	Align    string        `enum:"epoch,start" default:"epoch" help:"Where windows of time begin."`
 	Lateness time.Duration `placeholder:"TIME" help:"How long after the end of its windows a row still counts, in sinks that do not say."`
 }
 
@@ -58,7 +59,7 @@ func (c *explainCommand) Run(s streams) error {
 
 // compare prints what a start from a checkpoint would do. Columns that are inferred are those that a start would infer.
 func (c *explainCommand) compare(s streams) error {
-	job, err := describe(&c.jobFlags, tidemill.Config{Mode: c.Mode, Lateness: c.Lateness, DropState: c.DropState, Stdin: s.stdin}, tidemill.New, s)
+	job, err := describe(&c.jobFlags, tidemill.Config{Mode: c.Mode, Lateness: c.Lateness, Align: c.Align, DropState: c.DropState, Stdin: s.stdin}, tidemill.New, s)
 	if err != nil {
 		return err
 	}
@@ -96,7 +97,7 @@ func (c *explainCommand) compare(s streams) error {
 
 // plan returns the plan of a job that is right, opening nothing.
 func plan(flags *jobFlags, defaults defaultFlags, s streams) (*operators.Plan, error) {
-	job, err := describe(flags, tidemill.Config{Mode: defaults.Mode, Lateness: defaults.Lateness}, tidemill.NewCheck, s)
+	job, err := describe(flags, tidemill.Config{Mode: defaults.Mode, Align: defaults.Align, Lateness: defaults.Lateness}, tidemill.NewCheck, s)
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,7 @@ type runCommand struct {
 	DropState   []string      `placeholder:"NAME" sep:"none" help:"Give up the state of an operator, table or source where this job can't use it; may be given more than once."`
 	Output      string        `placeholder:"FORMAT" help:"How a bare SELECT prints: table (default on a terminal), csv (default elsewhere) or json."`
 	Mode        string        `placeholder:"MODE" help:"Output mode of results that do not say: append (default where windows close), update (default for other aggregates) or complete."`
+	Align       string        `enum:"epoch,start" default:"epoch" help:"Where windows of time begin: epoch, or the start of the job (default: epoch)."`
 	Lateness    time.Duration `placeholder:"TIME" help:"How long after the end of its windows a row still counts, in sinks that do not say, such as 1m (default: 0s)."`
 	Workers     int           `placeholder:"N" help:"Goroutines that decode and compute (default: one per core)."`
 	Memory      byteSize      `placeholder:"SIZE" help:"Bound of tables, panes and pools, such as 512MB (default: half of the machine's)."`
@@ -58,7 +59,7 @@ func (r *runCommand) Run(ctx context.Context, s streams) (err error) {
 
 	reporter := newReporter(s.stderr, r.Quiet)
 	cfg := tidemill.Config{
-		Interval: r.Interval, CommitEvery: r.CommitEvery, Checkpoint: r.Checkpoint, Compression: r.Compression, DropState: r.DropState, Mode: r.Mode, Lateness: r.Lateness, Workers: r.Workers,
+		Interval: r.Interval, CommitEvery: r.CommitEvery, Checkpoint: r.Checkpoint, Compression: r.Compression, DropState: r.DropState, Mode: r.Mode, Lateness: r.Lateness, Align: r.Align, Workers: r.Workers,
 		MemoryBytes: int64(r.Memory), BlockBytes: int(r.BlockSize), FailOnBadRow: r.OnError == "fail",
 		SinkDir: r.SinksTo, ReplayEveryTick: r.Catchup == "each", Stdin: s.stdin, Stdout: s.stdout, Output: r.output(s.stdout),
 		Log: reporter.logger(), OnStatus: reporter.onStatus,

@@ -38,7 +38,7 @@ func TestJoinEqualsNestedLoopsOverRandomRows(t *testing.T) {
 	seed := time.Now().UnixNano()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(uint64(seed), 0))
-	for range 6 {
+	for range 3 {
 		c := joinCase{kind: operators.JoinKind(random.IntN(6))}
 		lower := random.IntN(7) - 4
 		c.within = within(lower, lower+random.IntN(6))

@@ -1,6 +1,7 @@
 package operators_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -206,4 +207,161 @@ func (c *joinCase) run(t *testing.T) {
 		},
 		Schemas: joinInputs, EventTime: []int{0, 0}, In: c.in, Want: c.want, WantLate: c.late, Unordered: true,
 	})
+}
+
+func TestJoinPerIntervalMatchesRowsOfTheSameIntervalOnly(t *testing.T) {
+	in := `
+# input 0 split 0
+2026-01-01T00:00:01Z 1 a1
+2026-01-01T00:00:02Z 2 a2
+# input 1 split 1
+2026-01-01T00:00:09Z 1 1.5
+---
+# input 0 split 0
+null 1 a3
+2026-01-01T00:00:01Z null a4
+# input 1 split 1
+2026-01-01T00:00:01Z 2 2.5
+---
+# input 1 split 1
+2026-01-01T00:00:01Z 1 3.5
+---`
+	for _, tt := range []struct {
+		name, want string
+		kind       operators.JoinKind
+	}{
+		{name: "inner join", kind: operators.InnerJoin, want: "1 a1 1.5 2026-01-01T00:00:01Z 2026-01-01T00:00:09Z\n---\n---"},
+		{name: "full join", kind: operators.FullJoin, want: `
+1 a1 1.5 2026-01-01T00:00:01Z 2026-01-01T00:00:09Z
+2 a2 null 2026-01-01T00:00:02Z null
+---
+1 a3 null null null
+null a4 null 2026-01-01T00:00:01Z null
+null null 2.5 null 2026-01-01T00:00:01Z
+---
+null null 3.5 null 2026-01-01T00:00:01Z`},
+		{name: "semi join", kind: operators.SemiJoin, want: "1 a1 2026-01-01T00:00:01Z\n---\n---"},
+		{name: "anti join", kind: operators.AntiJoin, want: `
+2 a2 2026-01-01T00:00:02Z
+---
+1 a3 null
+null a4 2026-01-01T00:00:01Z
+---`},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			spec := (&joinCase{kind: tt.kind}).spec()
+			spec.PerInterval = true
+			optest.Run(t, optest.Case{
+				New: func(env operators.Env) (operators.Operator, error) {
+					return operators.NewJoin("", spec, spec.Schema(), env)
+				},
+				Schemas: joinInputs, EventTime: []int{0, 0}, In: in, Want: tt.want, Unordered: true,
+				Skip: map[optest.Axis]string{optest.AxisIntervals: "which rows match depends on intervals"},
+			})
+		})
+	}
+}
+
+func TestJoinRefusesWhatItCannotDo(t *testing.T) {
+	for _, tt := range []struct {
+		name, want string
+		change     func(*operators.JoinSpec)
+	}{
+		{name: "no keys", want: "a join needs keys", change: func(s *operators.JoinSpec) { s.LeftKeys, s.RightKeys = nil, nil }},
+		{name: "keys of two types", want: "cannot join on k = b: BIGINT and DOUBLE", change: func(s *operators.JoinSpec) {
+			s.RightKeys = []*expr.Spec{expr.Column(joinInputs[1], 2)}
+		}},
+		{name: "an outer join without bounds", want: "a left outer join needs a bound", change: func(s *operators.JoinSpec) { s.Kind = operators.LeftJoin }},
+		{name: "a right join with a lower bound alone", want: "a right outer join needs a bound", change: func(s *operators.JoinSpec) {
+			s.Kind, s.Time = operators.RightJoin, &operators.JoinTime{HasLower: true}
+		}},
+		{name: "bounds of times within an interval", want: "not both", change: func(s *operators.JoinSpec) { s.PerInterval, s.Time = true, within(0, 0) }},
+		{name: "bounds that are no microseconds", want: "whole microseconds", change: func(s *operators.JoinSpec) {
+			s.Time = &operators.JoinTime{Lower: 1, HasLower: true}
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			spec := (&joinCase{}).spec()
+			tt.change(spec)
+			_, err := operators.NewJoin("test.join", spec, spec.Schema(), operators.Env{Mem: batch.NewPool(0)})
+			if err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("error: want one with %q, got %v", tt.want, err)
+			}
+		})
+	}
+}
+
+// TestJoinForgetsRowsAndKeysThatNothingCanMatch runs long enough that rows and keys move together several times.
+func TestJoinForgetsRowsAndKeysThatNothingCanMatch(t *testing.T) {
+	c := joinCase{kind: operators.FullJoin, within: within(-1, 1)}
+	spec := c.spec()
+	pool := batch.NewPool(0)
+	op, err := operators.NewJoin("test.join", spec, spec.Schema(), operators.Env{Mem: pool})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const perInterval, intervals = 3000, 40
+	pairs, alone := 0, 0
+	emit := func(b batch.Batch) error {
+		times := b.Rows.Column(3)
+		for i := range b.NumLive() {
+			if times.IsNull(i) || b.Rows.Column(4).IsNull(i) {
+				alone++
+			} else {
+				pairs++
+			}
+		}
+		return nil
+	}
+	var peak int64
+	ctx := t.Context()
+	for iv := range intervals {
+		if err := op.BeginInterval(batch.Interval{ID: uint64(iv + 1)}); err != nil {
+			t.Fatal(err)
+		}
+		for side, schema := range joinInputs {
+			f := batch.NewFrame(pool, schema)
+			for i := range perInterval {
+				f.Columns[0].AppendInt64(int64(iv) * 1_000_000)
+				f.Columns[1].AppendInt64(int64(iv*perInterval + i*(side+1))) // every second key of the left side is on the right
+				if side == 0 {
+					f.Columns[2].AppendString("text")
+				} else {
+					f.Columns[2].AppendFloat64(1)
+				}
+			}
+			f.SetRows(perInterval)
+			if err := op.Process(ctx, side, batch.Batch{Rows: f.Rows(), Origin: batch.Origin{Watermark: batch.MinTime}}, emit); err != nil {
+				t.Fatal(err)
+			}
+			f.Release()
+		}
+		mark := batch.Time(iv) * 1_000_000
+		out, err := op.EndInterval(ctx, []batch.Time{mark, mark}, emit)
+		if err != nil || out != mark-1_000_000 {
+			t.Fatalf("watermark: want %s, got %s, error %v", mark-1_000_000, out, err)
+		}
+		if iv > 5 {
+			peak = max(peak, op.(operators.Stateful).Stats().Bytes)
+		}
+	}
+	stats := op.(operators.Stateful).Stats()
+	if want := int64(2 * 2 * perInterval); stats.Rows != want || stats.Rows+stats.Retired != 2*perInterval*intervals {
+		t.Errorf("rows: want %d held of %d, got %d held, %d retired", want, 2*perInterval*intervals, stats.Rows, stats.Retired)
+	}
+	if limit := int64(8 << 20); peak > limit {
+		t.Errorf("state takes up to %d bytes, want less than %d", peak, limit)
+	}
+	if _, err := op.EndInterval(ctx, []batch.Time{batch.MaxTime, batch.MaxTime}, emit); err != nil {
+		t.Fatal(err)
+	}
+	// A right row matches the left row of its key, in the same interval or the next; odd left rows match nothing.
+	wantPairs, wantAlone := perInterval*intervals-perInterval/2, perInterval*intervals/2+perInterval/2
+	if pairs != wantPairs || alone != wantAlone {
+		t.Errorf("want %d pairs and %d rows alone, got %d and %d", wantPairs, wantAlone, pairs, alone)
+	}
+	op.Close()
+	if used := pool.Used(); used != 0 {
+		t.Errorf("%d bytes are still in use", used)
+	}
 }

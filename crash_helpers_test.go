@@ -39,12 +39,16 @@ type crashJob struct {
 	name   string
 	script string // DIR is the directory of the input
 	sinks  []string
+	// steps, if set, adds what SQL has no words for.
+	steps func(job *tidemill.Context)
 	// isPerInterval says that rows depend on where intervals are cut: then only what each key has last is compared, and that no
 	// row comes twice.
 	isPerInterval bool
 }
 
 var crashJobs = []crashJob{
+	{name: "windows over intervals in Go", sinks: []string{"running", "rows"}, steps: typedWindows, script: `
+CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT) FROM 'file:DIR/part-0.csv' FORMAT CSV WITH (max_rows_per_interval = 60)`},
 	{name: "stateless", sinks: []string{"all"}, script: `
 CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT) FROM 'file:DIR/part-0.csv' FORMAT CSV WITH (max_rows_per_interval = 60);
 CREATE SINK all INTO 'file:OUT/all' FORMAT CSV AS SELECT user, n, at FROM e WHERE n >= 10`},
@@ -184,11 +188,11 @@ func (b *crashBench) runWith(fs vfs.FS, change func(*tidemill.Config)) error {
 		Clock: &creepingClock{now: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)},
 	}
 	change(&cfg)
-	return runToEnd(b.t, cfg, strings.NewReplacer("DIR", b.dir, "OUT", crashOut).Replace(b.job.script))
+	return runToEnd(b.t, cfg, strings.NewReplacer("DIR", b.dir, "OUT", crashOut).Replace(b.job.script), b.job.steps)
 }
 
 // runToEnd runs a job and returns its error.
-func runToEnd(t *testing.T, cfg tidemill.Config, script string) error {
+func runToEnd(t *testing.T, cfg tidemill.Config, script string, steps func(*tidemill.Context)) error {
 	t.Helper()
 	cfg.Stdout, cfg.Log = io.Discard, slog.New(slog.DiscardHandler)
 	job, err := tidemill.New(cfg)
@@ -197,6 +201,9 @@ func runToEnd(t *testing.T, cfg tidemill.Config, script string) error {
 	}
 	if err := job.SQL(script); err != nil {
 		t.Fatal(err)
+	}
+	if steps != nil {
+		steps(job)
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)

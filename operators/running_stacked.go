@@ -10,8 +10,7 @@ import "math"
 //
 // Nine slides 1 to 9, blocks of three: suffixes 1-3, 2-3 and 3, blocks 4-9 and 7-9, and since the middle nothing. The window
 // 3-11 is suffix 3, block 4-9, and 10-11, which came since. Before 4-12 comes out, the suffixes of 4-6 are made, and block 4-9
-// goes. Before 10-18 comes out, the middle is set to the end of 18, and all is made anew: of the blocks 10-12, 13-15 and 16-18, each
-// of which was made while its slides came, so that this costs what 2*sqrt(n) blocks have in groups, and not what n slides have.
+// goes. Before 10-18 comes out, the middle is set to the end of 18, and all is made anew.
 type stackedWindow struct {
 	// phase is when the middle is set anew, in slides, so that the shards do not do so in the same one.
 	phase int64
@@ -22,7 +21,6 @@ type stackedWindow struct {
 	suffixes []*pane // each to the end of the oldest block, the longest last; start is where it begins
 	blocks   []*pane // each from the start of a block to middle, the longest last
 	since    *pane
-	parts    []*pane // since in blocks from middle on, the latest last
 }
 
 // minStackedSlides is the number of slides in a window from which on it pays: below, merging the panes costs about as much.
@@ -41,7 +39,7 @@ func (w *stackedWindow) advance(a *aggregate, sh *shard, start int64, to *pane) 
 	slides := (size + slide - 1) / slide
 	isTurn := (floorTo(start, a.window.offset, slide)/slide+w.phase)%slides == 0
 	if !w.valid || start >= w.middle || isTurn {
-		w.setMiddle(a, sh, start)
+		w.setMiddle(a, sh, start, slide*int64(math.Ceil(math.Sqrt(float64(slides)))))
 	}
 	for n := len(w.suffixes); n > 0 && w.suffixes[n-1].start < start; n = len(w.suffixes) {
 		w.suffixes = w.drop(sh, w.suffixes)
@@ -51,7 +49,6 @@ func (w *stackedWindow) advance(a *aggregate, sh *shard, start int64, to *pane) 
 	}
 	for _, p := range sh.panes.between(w.upto, start+size) {
 		a.mergeAll(w.since, p)
-		a.mergeAll(w.partOf(sh, p.start, w.block(a)), p)
 	}
 	w.upto = start + size
 	a.mergeAll(to, w.since)
@@ -61,51 +58,16 @@ func (w *stackedWindow) advance(a *aggregate, sh *shard, start int64, to *pane) 
 	a.mergeAll(to, w.suffixes[len(w.suffixes)-1])
 }
 
-// block returns the length of a block.
-func (w *stackedWindow) block(a *aggregate) int64 {
-	slide := a.window.slide
-	return slide * int64(math.Ceil(math.Sqrt(float64((a.window.size+slide-1)/slide))))
-}
-
-// partOf returns the part that what starts at a time behind the middle belongs to. Times do not go back.
-func (w *stackedWindow) partOf(sh *shard, start, block int64) *pane {
-	at := floorTo(start, w.middle, block)
-	if n := len(w.parts); n > 0 && w.parts[n-1].start == at {
-		return w.parts[n-1]
-	}
-	if n := len(w.parts); n > 0 {
-		w.parts[n-1].compact()
-	}
-	part := sh.panes.take()
-	part.start = at
-	w.parts = append(w.parts, part)
-	return part
-}
-
-// setMiddle sets the middle to the end of the window that begins at start. Where that begins at the middle so far, as it does
-// unless the window is made of the panes for the first time, and the new middle is where the parts end, these have all of it.
-func (w *stackedWindow) setMiddle(a *aggregate, sh *shard, start int64) {
-	block, middle := w.block(a), start+a.window.size
-	hasParts := w.valid && start == w.middle
+// setMiddle sets the middle to the end of the window that begins at start, with blocks of a length.
+func (w *stackedWindow) setMiddle(a *aggregate, sh *shard, start, block int64) {
 	w.clear(sh)
 	if w.since == nil {
 		w.since = sh.panes.fresh()
 	}
 	w.since.reset()
-	w.blocks = w.blocks[:0]
-	if hasParts {
-		// The window's last slide is not among them yet.
-		for _, p := range sh.panes.between(w.upto, middle) {
-			a.mergeAll(w.partOf(sh, p.start, block), p)
-		}
-		w.blocks = w.fold(a, sh, w.parts, start+block, middle, block, w.blocks)
-	} else {
-		w.blocks = w.fold(a, sh, sh.panes.panes, start+block, middle, block, w.blocks)
-	}
-	w.valid, w.middle, w.upto = true, middle, middle
-	for len(w.parts) > 0 {
-		w.parts = w.drop(sh, w.parts)
-	}
+	w.valid, w.middle = true, start+a.window.size
+	w.upto = w.middle
+	w.blocks = w.fold(a, sh, start+block, w.middle, block, w.blocks)
 	w.nextBlock(a, sh, start)
 }
 
@@ -118,18 +80,17 @@ func (w *stackedWindow) nextBlock(a *aggregate, sh *shard, start int64) {
 	if n := len(w.blocks); n > 0 {
 		end = w.blocks[n-1].start
 	}
-	w.suffixes = w.fold(a, sh, sh.panes.panes, start, end, a.window.slide, w.suffixes)
+	w.suffixes = w.fold(a, sh, start, end, a.window.slide, w.suffixes)
 }
 
-// fold appends what from has, which is in order of starts, from each of start, start+step, … to end, the latest first.
-func (w *stackedWindow) fold(a *aggregate, sh *shard, from []*pane, start, end, step int64, parts []*pane) []*pane {
-	set := paneSet{panes: from}
+// fold appends what is in the panes from each of start, start+step, … to end, the latest first.
+func (w *stackedWindow) fold(a *aggregate, sh *shard, start, end, step int64, parts []*pane) []*pane {
 	if start >= end {
 		return parts
 	}
 	a.folded.reset()
 	for at, until := start+(end-start-1)/step*step, end; at >= start; at, until = at-step, at {
-		for _, p := range set.between(at, until) {
+		for _, p := range sh.panes.between(at, until) {
 			a.mergeAll(a.folded, p)
 		}
 		part := sh.panes.take()
@@ -160,9 +121,6 @@ func (w *stackedWindow) clear(sh *shard) {
 // close releases all memory, before the shard's panes do.
 func (w *stackedWindow) close(sh *shard) {
 	w.clear(sh)
-	for len(w.parts) > 0 {
-		w.parts = w.drop(sh, w.parts)
-	}
 	if w.since != nil {
 		w.since.close()
 	}

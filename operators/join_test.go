@@ -1,6 +1,7 @@
 package operators_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -363,5 +364,36 @@ func TestJoinForgetsRowsAndKeysThatNothingCanMatch(t *testing.T) {
 	op.Close()
 	if used := pool.Used(); used != 0 {
 		t.Errorf("%d bytes are still in use", used)
+	}
+}
+
+func TestJoinsStateOfAnotherPlanIsComparedByWhatItMeans(t *testing.T) {
+	tables := func(change func(*operators.JoinSpec)) []operators.StateTable {
+		spec := (&joinCase{kind: operators.LeftJoin, within: within(-1, 1)}).spec()
+		change(spec)
+		return operators.StateTables(&operators.Node{Name: "j", Spec: spec})
+	}
+	have := tables(func(*operators.JoinSpec) {})
+	for _, tt := range []struct {
+		name, want string
+		change     func(*operators.JoinSpec)
+	}{
+		{name: "the same join", want: "kept []", change: func(*operators.JoinSpec) {}},
+		{name: "without a column", want: "migrated [column column.a is dropped]", change: func(s *operators.JoinSpec) { s.Output = []int{1, 3, 5} }},
+		{name: "other bounds", want: "refused [it is the state of the left side of a left outer join on k = k within at - at >= -1 s <= 1 s, " +
+			"this job has the left side of a left outer join on k = k within at - at >= -2 s <= 1 s here]", change: func(s *operators.JoinSpec) { s.Time = within(-2, 1) }},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			want := tables(tt.change)
+			c := operators.CompareState(&have[0], &want[0])
+			if got := fmt.Sprint(c.Fate, " ", c.Why); got != tt.want {
+				t.Errorf("want %s\ngot  %s", tt.want, got)
+			}
+			if tt.name == "without a column" {
+				if back := operators.CompareState(&want[0], &have[0]); back.Fate != operators.Refused {
+					t.Errorf("a column that was never kept: %s", back.Fate)
+				}
+			}
+		})
 	}
 }

@@ -81,6 +81,9 @@ func CompareState(have, want *StateTable) *StateChange {
 	case have.Meaning == "":
 		c.compareColumns()
 		return c
+	case have.Meaning == want.Meaning && !isAggregateMeaning(have.Meaning):
+		c.compareKept()
+		return c
 	case !isAggregateMeaning(have.Meaning) || !isAggregateMeaning(want.Meaning):
 		c.refuse("it is the state of %s, this job has %s here", have.Meaning, want.Meaning)
 		return c

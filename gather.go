@@ -28,6 +28,8 @@ type piece struct {
 	block     uint64
 	from, to  int
 	watermark batch.Time
+	arrival   batch.Time
+	firstRow  int64 // in the split, of its first row, or before it in the same block
 	isMarked  bool // some row is before its watermark
 }
 
@@ -36,6 +38,7 @@ func (ga *gather) add(b batch.Batch) error {
 	ga.frame.AppendBatch(b)
 	p := piece{
 		split: b.Origin.Split, splitKey: b.Origin.SplitKey, block: b.Origin.Block, from: from, to: ga.frame.Len(), watermark: b.Origin.Watermark,
+		arrival: b.Origin.Arrival, firstRow: b.Origin.FirstRow,
 	}
 	if b.Origin.Watermarks != nil {
 		p.isMarked = true
@@ -61,7 +64,8 @@ func (ga *gather) mark(from int, b batch.Batch) {
 // batch returns the rows of a piece, with their watermarks.
 func (ga *gather) batch(p piece, numbers []int32) batch.Batch {
 	b := batch.Batch{Rows: ga.frame.Rows(), Sel: numbers[p.from:p.to]}
-	b.Origin = batch.Origin{Split: p.split, SplitKey: p.splitKey, Block: p.block, Watermark: p.watermark}
+	b.Origin = batch.Origin{Split: p.split, SplitKey: p.splitKey, Block: p.block, Arrival: p.arrival, Watermark: p.watermark}
+	b.Origin.FirstRow = p.firstRow - int64(p.from) // rows are those of the frame
 	if p.isMarked {
 		b.Origin.Watermarks = ga.marks
 	}

@@ -84,6 +84,10 @@ CREATE SINK near INTO 'file:OUT/near' FORMAT CSV AS
   SELECT user, at, lag(at) OVER w AS before, lead(at, 2) OVER w AS after FROM e WINDOW w AS (PARTITION BY user ORDER BY at);
 CREATE SINK sum INTO 'file:OUT/sum' FORMAT CSV AS
   SELECT user, at, sum(n) OVER (PARTITION BY user ORDER BY at RANGE BETWEEN INTERVAL '2 seconds' PRECEDING AND CURRENT ROW) AS s FROM e`},
+	{name: "rows chosen by an order", sinks: []string{"c"}, minRows: 40, script: eventSource + `
+CREATE SINK c INTO 'file:OUT/c' FORMAT CSV AS
+  SELECT window.start, user, max_by(at, n) AS a, min_by(n, at) AS b, max_by(CAST(n AS TEXT), n % 7) AS c
+  FROM e GROUP BY window(at, '4 seconds', '1 second'), user`},
 	{name: "top rows of windows", sinks: []string{"top"}, minRows: 30, script: eventSource + `
 CREATE VIEW counts AS SELECT window.start, window.end, user, count(*) AS c FROM e GROUP BY window(at, '4 seconds', '2 seconds'), user;
 CREATE SINK top INTO 'file:OUT/top' FORMAT CSV AS

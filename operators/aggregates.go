@@ -11,7 +11,9 @@ import (
 )
 
 // AggregateNames returns the names of the aggregate functions.
-func AggregateNames() []string { return []string{"avg", "count", "max", "min", "sum"} }
+func AggregateNames() []string {
+	return []string{"any_value", "avg", "count", "first", "last", "max", "max_by", "min", "min_by", "sum"}
+}
 
 // ResultType returns the type of an aggregate of values of type arg, which is nil for count(*).
 func ResultType(fn string, arg arrow.DataType) (arrow.DataType, error) {
@@ -37,6 +39,14 @@ func ResultType(fn string, arg arrow.DataType) (arrow.DataType, error) {
 			return batch.Double, nil
 		}
 		return nil, fmt.Errorf("function avg takes (BIGINT) or (DOUBLE), got (%s)", name)
+	case "first", "last", "any_value", "min_by", "max_by":
+		switch name {
+		case "TEXT":
+			return batch.Text, nil
+		case "BOOLEAN", "BIGINT", "DOUBLE", "TIMESTAMP":
+			return arg, nil
+		}
+		return nil, fmt.Errorf("function %s takes a value of type BOOLEAN, BIGINT, DOUBLE, TEXT or TIMESTAMP, got (%s)", fn, name)
 	case "min", "max":
 		switch name {
 		case "TEXT":
@@ -50,6 +60,9 @@ func ResultType(fn string, arg arrow.DataType) (arrow.DataType, error) {
 }
 
 func (a *AggSpec) resultType() (arrow.DataType, error) {
+	if err := a.checkOrder(); err != nil {
+		return nil, err
+	}
 	if a.Arg == nil {
 		return ResultType(a.Func, nil)
 	}
@@ -98,6 +111,8 @@ func newAccumulator(a *AggSpec) accumulator {
 	}
 	argType := batch.TypeName(a.Arg.Type)
 	switch a.Func {
+	case "first", "last", "any_value", "min_by", "max_by":
+		return newChosen(a)
 	case "sum", "avg":
 		if argType == "DOUBLE" {
 			return &doubleSum{isAvg: a.Func == "avg"}

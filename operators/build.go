@@ -85,6 +85,9 @@ func exprsOf(s Spec) []*expr.Spec {
 			if a.Arg != nil {
 				exprs = append(exprs, a.Arg)
 			}
+			if a.By != nil {
+				exprs = append(exprs, a.By)
+			}
 		}
 		if s.Window != nil {
 			exprs = append(exprs, s.Window.exprs()...)

@@ -150,6 +150,14 @@ func (a AggSpec) String() string {
 	if a.Arg != nil {
 		arg = a.Arg.String()
 	}
+	switch {
+	case a.By != nil && isByFunc(a.Func):
+		arg += ", " + a.By.String()
+	case a.By != nil:
+		arg += " by " + a.By.String()
+	case a.isOrdered():
+		arg += " by arrival"
+	}
 	return fmt.Sprintf("%s(%s) AS %s", a.Func, arg, a.Name)
 }
 

@@ -53,6 +53,8 @@ type aggregateMeaning struct {
 	Func string `json:"func"`
 	Arg  string `json:"arg,omitempty"`
 	Type string `json:"type,omitempty"`
+	// By is the order of first, last, min_by and max_by, "" for arrival.
+	By string `json:"by,omitempty"`
 }
 
 func meaningOf(spec *AggregateSpec) *meaning {
@@ -68,6 +70,9 @@ func meaningOf(spec *AggregateSpec) *meaning {
 		g := aggregateMeaning{Name: names[i], Func: a.Func}
 		if a.Arg != nil {
 			g.Arg, g.Type = a.Arg.String(), batch.TypeName(a.Arg.Type)
+		}
+		if a.By != nil {
+			g.By = a.By.String()
 		}
 		m.Aggregates = append(m.Aggregates, g)
 	}

@@ -278,7 +278,7 @@ func findAggregate(was []aggregateMeaning, used []bool, a *aggregateMeaning) int
 	best, bestRank := -1, 0
 	for j := range was {
 		old := &was[j]
-		if old.Func != a.Func || old.Arg != a.Arg {
+		if old.Func != a.Func || old.Arg != a.Arg || old.By != a.By {
 			continue
 		}
 		rank := 1

@@ -82,7 +82,7 @@ func newPartial(spec *AggregateSpec, keyTypes []arrow.DataType, hasLate bool, en
 		if a.Arg == nil {
 			continue
 		}
-		if p.args[i], p.err = expr.New(env.Mem, a.Arg); p.err != nil {
+		if p.args[i], p.err = newArgument(env.Mem, &a); p.err != nil {
 			return p
 		}
 	}

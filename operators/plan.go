@@ -115,8 +115,11 @@ const NeverEarly time.Duration = -1
 
 // AggSpec is one aggregate.
 type AggSpec struct {
-	Func string     // count, sum, avg, min, max
+	Func string     // count, sum, avg, min, max, first, last, any_value, min_by, max_by
 	Arg  *expr.Spec // nil: count(*)
+	// By is the order in which first, last, any_value, min_by and max_by choose a row: a BOOLEAN, BIGINT, DOUBLE or TIMESTAMP. Nil
+	// means that rows are in the order in which they came, which min_by and max_by do not take.
+	By   *expr.Spec
 	Name string
 	Type arrow.DataType // of the result
 }
@@ -175,6 +178,9 @@ func LateOf(s *AggregateSpec) *LateSpec {
 	for _, a := range s.Aggs {
 		if a.Arg != nil {
 			l.Exprs = append(l.Exprs, a.Arg)
+		}
+		if a.By != nil {
+			l.Exprs = append(l.Exprs, a.By)
 		}
 	}
 	return l

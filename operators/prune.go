@@ -201,6 +201,9 @@ func (p *pruner) remapAggregate(n *Node, s *AggregateSpec) *AggregateSpec {
 		if kept.Aggs[i].Arg != nil {
 			kept.Aggs[i].Arg = p.remap(n, kept.Aggs[i].Arg)
 		}
+		if kept.Aggs[i].By != nil {
+			kept.Aggs[i].By = p.remap(n, kept.Aggs[i].By)
+		}
 	}
 	if s.Window != nil {
 		kept.Window = s.Window.remap(func(e *expr.Spec) *expr.Spec { return p.remap(n, e) })

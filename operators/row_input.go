@@ -48,7 +48,7 @@ func (r *rowInput) init(spec *AggregateSpec, env Env) {
 		if a.Arg == nil {
 			continue
 		}
-		if r.args[i], r.err = expr.New(env.Mem, a.Arg); r.err != nil {
+		if r.args[i], r.err = newArgument(env.Mem, &a); r.err != nil {
 			return
 		}
 	}

@@ -71,6 +71,9 @@ func newScatter(mem memory.Allocator, keys []arrow.DataType, aggs []AggSpec) *sc
 		if a.Arg == nil {
 			continue
 		}
+		if a.isOrdered() {
+			return nil
+		}
 		switch a.Arg.Type.ID() {
 		case arrow.INT64, arrow.TIMESTAMP, arrow.FLOAT64:
 		default:

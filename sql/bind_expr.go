@@ -168,6 +168,9 @@ func (e *exprBinder) call(n *call) *expr.Spec {
 	case n.over != nil:
 		e.faults.add(n.at, "%s OVER can't stand in %s: put it in the SELECT list of a query in brackets", n.fn, e.where)
 		return nil
+	case needsOver[n.fn]:
+		e.faults.add(n.at, "%s needs OVER (… ORDER BY …)", n.fn)
+		return nil
 	case isAggregateName(n.fn):
 		e.faults.add(n.at, "%s is an aggregate, which can't stand in %s", n.fn, e.where)
 		return nil
@@ -220,9 +223,8 @@ func (e *exprBinder) in(at Pos, args []*expr.Spec) *expr.Spec {
 
 // isNotThereYet has functions of Spark that belong to clauses, which are to come.
 var isNotThereYet = map[string]bool{
-	"explode_outer": true, "posexplode": true, "inline": true, "stack": true, "row_number": true, "rank": true,
-	"lag": true, "lead": true, "first": true, "last": true, "collect_list": true, "collect_set": true, "stddev": true, "variance": true,
-	"approx_count_distinct": true, "percentile_approx": true, "count_if": true, "grouping": true, "any_value": true, "percentile": true,
+	"explode_outer": true, "posexplode": true, "inline": true, "stack": true, "collect_list": true, "collect_set": true, "stddev": true, "variance": true,
+	"approx_count_distinct": true, "percentile_approx": true, "count_if": true, "grouping": true, "percentile": true,
 }
 
 // boolean binds a condition.

@@ -147,9 +147,13 @@ func (a *aggregation) call(c *call, alias string) *expr.Spec {
 	if !ok {
 		return nil
 	}
+	if w := a.spec.Window; w != nil && w.Time != nil && (agg.Func == "first" || agg.Func == "last" || agg.Func == "any_value") {
+		agg.By = w.Time
+	}
+	equal := func(x, y *expr.Spec) bool { return (x == nil) == (y == nil) && (x == nil || expr.Equal(x, y)) }
 	first := len(a.fields) - len(a.spec.Aggs)
 	for i, known := range a.spec.Aggs {
-		if known.Func == agg.Func && (known.Arg == nil) == (agg.Arg == nil) && (agg.Arg == nil || expr.Equal(known.Arg, agg.Arg)) {
+		if known.Func == agg.Func && equal(known.Arg, agg.Arg) && equal(known.By, agg.By) {
 			return a.column(first + i)
 		}
 	}
@@ -165,9 +169,16 @@ func (a *aggregation) call(c *call, alias string) *expr.Spec {
 // aggregateCall binds an aggregate over the rows that it counts.
 func (b *binder) aggregateCall(input *exprBinder, c *call) (operators.AggSpec, bool) {
 	agg := operators.AggSpec{Func: c.fn}
+	args := 1
+	if c.fn == "max_by" || c.fn == "min_by" {
+		args = 2
+	}
 	switch {
 	case c.star:
-	case len(c.args) != 1:
+	case len(c.args) != args && args == 2:
+		b.fault(c.at, "%s takes a value and what it is ordered by, got %d arguments", c.fn, len(c.args))
+		return agg, false
+	case len(c.args) != args:
 		b.fault(c.at, "%s takes one argument, got %d", c.fn, len(c.args))
 		return agg, false
 	default:
@@ -186,6 +197,18 @@ func (b *binder) aggregateCall(input *exprBinder, c *call) (operators.AggSpec, b
 	var err error
 	if agg.Type, err = operators.ResultType(c.fn, argType); err != nil {
 		b.fault(c.at, "%v", err)
+		return agg, false
+	}
+	if args < 2 {
+		return agg, true
+	}
+	if agg.By = input.bind(c.args[1]); agg.By == nil {
+		return agg, false
+	}
+	switch agg.By.Type.ID() {
+	case arrow.BOOL, arrow.INT64, arrow.FLOAT64, arrow.TIMESTAMP:
+	default:
+		b.fault(c.args[1].place(), "%s is ordered by a BOOLEAN, BIGINT, DOUBLE or TIMESTAMP, got %s", c.fn, typeName(agg.By.Type))
 		return agg, false
 	}
 	return agg, true

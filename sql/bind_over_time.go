@@ -82,6 +82,11 @@ var windowFunctions = map[string]string{
 	"first": "first_value", "first_value": "first_value", "any_value": "first_value", "last": "last_value", "last_value": "last_value",
 }
 
+// needsOver has the functions that mean nothing without OVER.
+var needsOver = map[string]bool{
+	"row_number": true, "rank": true, "dense_rank": true, "lag": true, "lead": true, "first_value": true, "last_value": true,
+}
+
 // function binds a call over rows in order of their time.
 func (w *windowCalls) function(c *call, args *overArgs) (f operators.OverFunc, ok bool) {
 	plain := *c

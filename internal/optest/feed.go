@@ -126,7 +126,8 @@ func (r *run) batch(s step, from, to int) error {
 		rows = append(rows, -1)
 	}
 	in := newInput(r.script.frames[s.input], rows, r.setup.layout)
-	in.batch.Origin = batch.Origin{Split: int32(s.split), Block: r.blocks[s.split], FirstRow: r.rows[s.split], Arrival: Start}
+	in.batch.Origin = batch.Origin{Split: int32(s.split), Block: r.blocks[s.split], Arrival: Start}
+	in.batch.Origin.FirstRow = int64(r.blocks[s.split]) << 20 // behind all of the block before, dead rows too
 	r.setWatermarks(in, s, rows)
 
 	r.mu.Lock()

@@ -285,7 +285,7 @@ func (a *aggregate) Restore(_ context.Context, table string, index int, rows arr
 	case at < len(a.tables)-1:
 		a.restoreGroups(sh, &sh.windows, cols, n, true)
 	default:
-		a.restoreProgress(batch.Int64s(cols[0]), batch.Int64s(cols[1]))
+		a.restoreProgress(batch.Int64s(cols[0])[:n], batch.Int64s(cols[1])[:n]) // columns may be longer
 	}
 	a.dirty.Store(false)
 	return nil

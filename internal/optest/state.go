@@ -11,6 +11,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"github.com/tidemill/tidemill/batch"
 	"github.com/tidemill/tidemill/operators"
 )
 
@@ -123,11 +124,18 @@ func (s *State) Load(ctx context.Context, op operators.Stateful, rowByRow bool) 
 				records = append(records, rows[key])
 			}
 			keys = keys[n:]
-			all, err := concat(records)
+			stale := zeroRow(records[0].Schema()) // stands behind the rows: columns may be longer than the batch
+			all, err := concat(append(records, stale))
+			stale.Release()
 			if err != nil {
 				return err
 			}
-			err = op.Restore(ctx, at.table, at.shard, all)
+			view := batch.NewView(all.Schema())
+			for i, c := range all.Columns() {
+				view.Set(i, c)
+			}
+			view.SetRows(n)
+			err = op.Restore(ctx, at.table, at.shard, view)
 			all.Release()
 			if err != nil {
 				return fmt.Errorf("restore: %w", err)
@@ -142,6 +150,29 @@ func (s *State) Load(ctx context.Context, op operators.Stateful, rowByRow bool) 
 		return fmt.Errorf("full snapshot after restore is another state (-want +got)\n%s", diff(want, got))
 	}
 	return nil
+}
+
+// zeroRow returns a row of zeros and empty texts.
+func zeroRow(schema *arrow.Schema) arrow.RecordBatch {
+	pool := batch.NewPool(0)
+	f := batch.NewFrame(pool, schema)
+	defer f.Release()
+	for _, c := range f.Columns {
+		switch c.Type().ID() {
+		case arrow.INT64, arrow.TIMESTAMP:
+			c.AppendInt64(0)
+		case arrow.FLOAT64:
+			c.AppendFloat64(0)
+		case arrow.BOOL:
+			c.AppendBool(false)
+		case arrow.STRING:
+			c.AppendString("")
+		default:
+			c.AppendNull()
+		}
+	}
+	f.SetRows(1)
+	return batch.Export(pool, batch.Batch{Rows: f.Rows()})
 }
 
 // text returns the rows of the state in a fixed order.

@@ -58,6 +58,7 @@ type Context struct {
 	plan    *operators.Plan
 	sources []sourceSpec
 	sinks   []sinkSpec
+	tables  map[string]tableSpec // by name
 
 	engine   *engine
 	stopOnce sync.Once
@@ -112,7 +113,7 @@ func (c *Context) bind() error {
 		return c.bindErr
 	}
 	c.isBound, c.bindErr = true, nil
-	c.plan, c.sources, c.sinks = nil, nil, nil
+	c.plan, c.sources, c.sinks, c.tables = nil, nil, nil, make(map[string]tableSpec)
 	if c.bindErr = errors.Join(c.faults...); c.bindErr == nil {
 		c.bindErr = c.bindScript()
 	}
@@ -144,6 +145,13 @@ func (c *Context) bindScript() error {
 			continue
 		}
 		c.sources = append(c.sources, spec)
+	}
+	for _, def := range job.Tables {
+		spec, err := c.newTable(def)
+		if err != nil {
+			faults = append(faults, c.faultsAt(def.Pos, err)...)
+		}
+		c.tables[def.Name] = spec
 	}
 	for _, def := range job.Sinks {
 		sink, err := c.newSink(def, job.Plan.Nodes[def.Node].Schema)
@@ -360,6 +368,7 @@ func (c *Context) Start(ctx context.Context) error {
 		return fmt.Errorf("start: %w", err)
 	}
 	e := newEngine(c.cfg, c.pool, plan, c.sinks)
+	e.tables.specs = c.tables
 	if err := e.open(ctx, c.sources); err != nil {
 		return err
 	}
@@ -422,6 +431,7 @@ func newEngine(cfg Config, pool *batch.Pool, plan *operators.Plan, sinks []sinkS
 			e.fail(err)
 		}
 	})
+	e.tables = &tables{now: cfg.Clock.Now, bad: e.bad.report, memory: e.checkMemory, failsOnBad: cfg.FailOnBadRow}
 	return e
 }
 
@@ -434,7 +444,10 @@ func (e *engine) open(ctx context.Context, sources []sourceSpec) (err error) {
 		}
 	}()
 	//nolint:contextcheck // constants are computed once, without a context: nothing in that waits
-	if e.graph, err = newGraph(e.plan, e.pool, e.cfg.Workers, e.bad.ofOperator(e.splitOf)); err != nil {
+	if e.graph, err = newGraph(e.plan, e.pool, e.cfg.Workers, graphEnv{e.bad.ofOperator(e.splitOf), e.tables.reader}); err != nil {
+		return err
+	}
+	if err := e.tables.refresh(ctx); err != nil {
 		return err
 	}
 	for _, s := range sources {
@@ -513,6 +526,7 @@ func (e *engine) closeState() error {
 	if e.graph != nil {
 		e.graph.close()
 	}
+	e.tables.close()
 	if e.log != nil {
 		return e.log.Close()
 	}

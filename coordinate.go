@@ -124,6 +124,9 @@ func (e *engine) endInterval(ctx context.Context, end batch.Time, isLast bool) e
 	if isLast {
 		return nil
 	}
+	if err := e.tables.refresh(ctx); err != nil {
+		return err
+	}
 	if err := e.graph.beginChains(e.running); err != nil {
 		return err
 	}

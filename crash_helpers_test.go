@@ -123,6 +123,13 @@ CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INT
 CREATE SINK m INTO 'file:OUT/m' FORMAT CSV AS SELECT * FROM e MATCH_RECOGNIZE (PARTITION BY user ORDER BY at
     MEASURES A.at AS a, B.at AS b, A.n AS low, B.n AS high PATTERN (A X* B) WITHIN INTERVAL '3' SECONDS
     DEFINE A AS n < 50, X AS X.n >= A.n AND X.n < 80, B AS n >= 80) AS m`},
+	{name: "table", sinks: []string{"j", "w"}, script: `
+CREATE SOURCE a (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INTERVAL '1 second')
+  FROM 'file:DIR/part-0.csv' FORMAT CSV WITH (max_rows_per_interval = 60);
+CREATE TABLE users (name TEXT, level BIGINT) FROM 'file:DIR/_users.csv' FORMAT CSV;
+CREATE SINK j INTO 'file:OUT/j' FORMAT CSV AS SELECT at, user, n, level FROM a JOIN users ON user = name WHERE n > 80;
+CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS
+  SELECT window.end, level, count(*) AS c FROM a LEFT JOIN users ON user = name GROUP BY window(at, '2 seconds'), level`},
 	{name: "join", sinks: []string{"j"}, script: `
 CREATE SOURCE a (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INTERVAL '1 second')
   FROM 'file:DIR/part-0.csv' FORMAT CSV WITH (max_rows_per_interval = 60);

@@ -46,6 +46,7 @@ type engine struct {
 	pool    *batch.Pool
 	blocks  *ingest.BlockPool
 	graph   *graph
+	tables  *tables
 	sources []*sourceRun
 	sinks   []sinkSpec
 	bad     *badRows

@@ -41,8 +41,14 @@ func disordered(seed uint64, rows int) [][]event {
 	return files
 }
 
+// writeEvents writes files of events, and _users.csv, a table of two thirds of their users, one of them twice.
 func writeEvents(t *testing.T, dir string, files [][]event) {
 	t.Helper()
+	var users strings.Builder
+	for i := range 12 {
+		fmt.Fprintf(&users, "u%d,%d\n", i%11, i*7%50)
+	}
+	writeFile(t, filepath.Join(dir, "_users.csv"), users.String())
 	for f, rows := range files {
 		var text strings.Builder
 		for _, r := range rows {

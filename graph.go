@@ -17,7 +17,7 @@ import (
 type graph struct {
 	nodes  []*nodeRun
 	chains []*chain
-	onBad  badRowFunc
+	env    graphEnv
 	zero   batch.Time // start of the stream, known from the first interval on
 
 	// Scratch, written again in every interval.
@@ -28,6 +28,13 @@ type graph struct {
 
 // badRowFunc is told that a row of the batch with the origin given can't be computed by n.
 type badRowFunc func(n *nodeRun, origin *batch.Origin, row int32, why string)
+
+// graphEnv is what operators get of the engine.
+type graphEnv struct {
+	onBad badRowFunc
+	// table opens the table that a node joins with.
+	table func(n *nodeRun, join *operators.TableJoinSpec) (operators.TableReader, error)
+}
 
 // nodeRun is a node of the plan while the engine runs.
 type nodeRun struct {
@@ -62,9 +69,9 @@ type chain struct {
 	gathers  map[edge]*gather     // edges from a chain into the tail that need order
 }
 
-// newGraph builds the operators of a plan for a number of workers. onBad is told of rows that an operator can't compute.
-func newGraph(plan *operators.Plan, pool *batch.Pool, workers int, onBad badRowFunc) (*graph, error) {
-	g := &graph{onBad: onBad}
+// newGraph builds the operators of a plan for a number of workers.
+func newGraph(plan *operators.Plan, pool *batch.Pool, workers int, env graphEnv) (*graph, error) {
+	g := &graph{env: env}
 	for _, n := range plan.Nodes {
 		run := &nodeRun{Node: n, watermark: batch.MinTime, account: pool.Account(n.Name), text: n.Spec.String()}
 		run.inMarks = make([]batch.Time, max(1, len(n.Inputs)))
@@ -96,26 +103,27 @@ func newGraph(plan *operators.Plan, pool *batch.Pool, workers int, onBad badRowF
 func isStateless(s operators.Spec) bool {
 	switch s.(type) {
 	case *operators.ScanSpec, *operators.FilterSpec, *operators.ProjectSpec, *operators.ExplodeSpec, *operators.UnionSpec,
-		*operators.FuncSpec, *operators.LateSpec:
+		*operators.FuncSpec, *operators.LateSpec, *operators.TableJoinSpec:
 		return true
 	}
 	return false
 }
 
-func (g *graph) env(n *nodeRun) operators.Env {
+func (g *graph) envOf(n *nodeRun) operators.Env {
 	return operators.Env{
 		Mem: n.account,
 		Bad: func(origin *batch.Origin, row int32, why string) {
 			n.bad.Add(1)
-			g.onBad(n, origin, row, why)
+			g.env.onBad(n, origin, row, why)
 		},
-		Zero: func() batch.Time { return g.zero },
-		Late: func(rows int) { n.late.Add(int64(rows)) },
+		Table: func(join *operators.TableJoinSpec) (operators.TableReader, error) { return g.env.table(n, join) },
+		Zero:  func() batch.Time { return g.zero },
+		Late:  func(rows int) { n.late.Add(int64(rows)) },
 	}
 }
 
 func (g *graph) build(n *nodeRun) (operators.Operator, error) {
-	op, err := operators.Build(n.Node, g.env(n))
+	op, err := operators.Build(n.Node, g.envOf(n))
 	if err != nil {
 		return nil, fmt.Errorf("build operator %s: %w", n.Name, err)
 	}

@@ -103,6 +103,14 @@ CREATE SINK s INTO 'file:OUT/s' FORMAT CSV AS
 CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS
   SELECT window.end, count(*) AS pairs, sum(a.n - b.n) AS d FROM e a JOIN odd b
     ON a.user = b.user AND a.at > b.at AND a.at <= b.at + INTERVAL '1 second' GROUP BY window(a.at, '2 seconds')`},
+	{name: "joins with a table, below an aggregate and above one", sinks: []string{"l", "w", "a"}, minRows: 10, script: eventSource + `
+CREATE TABLE users (name TEXT, level BIGINT) FROM 'file:DIR/_users.csv' FORMAT CSV WITH (refresh = 'on change');
+CREATE SINK l INTO 'file:OUT/l' FORMAT CSV AS SELECT at, user, n, level FROM e LEFT JOIN users ON user = name AND n < level;
+CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS
+  SELECT window.end, level, count(*) AS c, sum(n) AS s FROM e JOIN users ON user = name GROUP BY window(at, '4 seconds', '2 seconds'), level;
+CREATE SINK a INTO 'file:OUT/a' FORMAT CSV AS
+  SELECT c.start, user, c FROM (SELECT window.start, user, count(*) AS c FROM e GROUP BY window(at, '1 second'), user) c
+    LEFT ANTI JOIN users ON user = name`},
 	{name: "joins of windows and for ever", sinks: []string{"j", "k"}, minRows: 20, script: eventSource + `
 CREATE VIEW counts AS SELECT window, user, count(*) AS c FROM e GROUP BY window(at, '1 second'), user;
 CREATE VIEW sums AS SELECT window, user, sum(n) AS s FROM e WHERE n < 30 GROUP BY window(at, '1 second'), user;

@@ -59,12 +59,9 @@ var (
 )
 
 func newFileSource(rest string, o *sourceOptions, f Format, spec OpenSpec) Source {
-	path := rest
-	if address, ok := strings.CutPrefix(rest, "//"); ok {
-		path = strings.TrimPrefix(address, "localhost")
-		if !strings.HasPrefix(path, "/") {
-			o.faultf("want file:PATH or file:///PATH: a file on another host can't be read")
-		}
+	path := pathOf(rest)
+	if strings.HasPrefix(rest, "//") && !strings.HasPrefix(path, "/") {
+		o.faultf("want file:PATH or file:///PATH: a file on another host can't be read")
 	}
 	if path == "" {
 		o.faultf("path is missing: write file:PATH")
@@ -82,6 +79,15 @@ func newFileSource(rest string, o *sourceOptions, f Format, spec OpenSpec) Sourc
 		o.faultf("options follow and ordered exclude each other: a followed file never ends, so that none can come after it")
 	}
 	return s
+}
+
+// pathOf returns the path of a URI without its scheme: PATH, ///PATH or //localhost/PATH.
+func pathOf(rest string) string {
+	address, hasHost := strings.CutPrefix(rest, "//")
+	if !hasHost {
+		return rest
+	}
+	return strings.TrimPrefix(address, "localhost")
 }
 
 // Open finds the files.

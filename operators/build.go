@@ -37,6 +37,8 @@ func Build(n *Node, env Env) (Operator, error) {
 		return NewMatch(n.Name, s, n.Schema, env)
 	case *JoinSpec:
 		return NewJoin(n.Name, s, n.Schema, env)
+	case *TableJoinSpec:
+		return NewTableJoin(s, n.Schema, env)
 	case *FuncSpec:
 		return NewFunc(s, n.Schema, env)
 	case *CustomSpec:
@@ -65,6 +67,7 @@ var (
 	_ Spec = (*FuncSpec)(nil)
 	_ Spec = (*CustomSpec)(nil)
 	_ Spec = (*JoinSpec)(nil)
+	_ Spec = (*TableJoinSpec)(nil)
 	_ Spec = (*DedupSpec)(nil)
 	_ Spec = (*OverSpec)(nil)
 	_ Spec = (*RankSpec)(nil)

@@ -121,6 +121,8 @@ type Env struct {
 	Zero func() batch.Time
 	// Late is told how many rows counted for none of their windows. It may be called from several goroutines at once.
 	Late func(rows int)
+	// Table opens the table of a join for one of its instances. It is nil where there are no tables.
+	Table func(spec *TableJoinSpec) (TableReader, error)
 	// Emitting is told, with true, that an aggregate begins to make rows of its results and to emit them, and with false that it goes on
 	// with its windows, so that a benchmark can time one apart from the other. It may be nil.
 	Emitting func(begins bool)

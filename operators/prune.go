@@ -68,6 +68,9 @@ func (p *pruner) need(n *Node) {
 	case *JoinSpec:
 		p.needJoin(n, s)
 		return
+	case *TableJoinSpec:
+		p.needTable(n, s)
+		return
 	case *OutputSpec, *UnionSpec, *FuncSpec, *CustomSpec:
 		for _, in := range n.Inputs {
 			p.needAll(in)
@@ -154,6 +157,9 @@ func (p *pruner) prune(n *Node, out *Plan) *Node {
 	case *JoinSpec:
 		p.keep(n.ID, func(i int) bool { return p.needed[n.ID][i] })
 		r.Spec = p.pruneJoin(n, s, out)
+	case *TableJoinSpec:
+		p.keep(n.ID, func(i int) bool { return p.needed[n.ID][i] })
+		r.Spec = p.pruneTable(n, s, out)
 	default: // the columns of the input, or of the first of them
 		p.moved[n.ID] = p.moved[n.Inputs[0]]
 		r.Spec = p.remapPassing(n)

@@ -23,6 +23,9 @@ func Validate(p *Plan) error {
 		if join, isJoin := n.Spec.(*JoinSpec); isJoin {
 			errs = append(errs, join.validate(n.Name))
 		}
+		if join, isJoin := n.Spec.(*TableJoinSpec); isJoin {
+			errs = append(errs, join.validate())
+		}
 		spec, isAggregate := n.Spec.(*AggregateSpec)
 		if !isAggregate && StateTables(n) == nil {
 			continue

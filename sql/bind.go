@@ -26,6 +26,8 @@ func Bind(s *Script, catalog Catalog, opts BindOptions) (*Job, error) {
 		switch st := st.(type) {
 		case *createSource:
 			b.source(st)
+		case *createTable:
+			b.createTable(st)
 		case *createView:
 			b.view(st)
 		case *createSink:
@@ -60,6 +62,7 @@ type binder struct {
 	nodes   []*operators.Node
 	scope   *scope             // of the script
 	sources map[int]*SourceDef // by node
+	tables  map[int]*TableDef  // by node that joins it
 	sinks   map[string]ident   // by name in lower case
 	selects int                // bare queries so far
 	stateOf map[string]int     // stateful nodes so far, by owner
@@ -70,7 +73,7 @@ type binder struct {
 
 func newBinder(text string) *binder {
 	return &binder{
-		faults: &faults{text: text}, scope: &scope{tables: make(map[string]*table)}, sources: make(map[int]*SourceDef),
+		faults: &faults{text: text}, scope: &scope{tables: make(map[string]*table)}, sources: make(map[int]*SourceDef), tables: make(map[int]*TableDef),
 		sinks: make(map[string]ident), stateOf: make(map[string]int), sizes: make(map[*expr.Spec]int),
 	}
 }
@@ -81,9 +84,12 @@ type scope struct {
 	tables map[string]*table // by name in lower case
 }
 
-// table is a source, a view or a name of WITH.
+// table is a source, a table, a view or a name of WITH.
 type table struct {
 	name ident
+
+	// def is set for what CREATE TABLE makes, and nothing below.
+	def *TableDef
 
 	// query or step, and the scope, are set for what is no source; owner is how its state is called. isView says that sinks share it.
 	query  *query
@@ -282,6 +288,9 @@ func (b *binder) finish(job *Job) (*Job, error) {
 		if def := b.sources[i]; def != nil {
 			job.Sources = append(job.Sources, def)
 		}
+		if def := b.tables[i]; def != nil && !slices.Contains(job.Tables, def) {
+			job.Tables = append(job.Tables, def)
+		}
 		newID[i] = len(job.Plan.Nodes)
 		n.ID = newID[i]
 		for k, in := range n.Inputs {
@@ -345,6 +354,10 @@ func (b *binder) createdLater(key string) Pos {
 	for _, st := range b.later {
 		switch st := st.(type) {
 		case *createSource:
+			if asciiLower(st.name.text) == key {
+				return st.name.at
+			}
+		case *createTable:
 			if asciiLower(st.name.text) == key {
 				return st.name.at
 			}

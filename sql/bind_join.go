@@ -36,6 +36,9 @@ func (b *binder) join(c *queryContext, left *relation, j *joinClause, where node
 		b.fault(j.right.asOf.place(), "not supported yet: FOR SYSTEM_TIME AS OF")
 		return nil, false
 	}
+	if t := c.scope.tableNamed(j.right); t != nil {
+		return b.joinTable(left, j, t, where)
+	}
 	return b.joinStreams(c, left, j, where)
 }
 
@@ -91,7 +94,8 @@ type joinBinder struct {
 	numLeft     int
 
 	conjuncts []*expr.Spec
-	merged    [][2]int // columns of USING: in left, and in right counted in both
+	table     *TableDef // that is joined, nil for a stream
+	merged    [][2]int  // columns of USING: in left, and in right counted in both
 	spec      operators.JoinSpec
 }
 

@@ -43,6 +43,9 @@ func (jb *joinBinder) relation(name string) *relation {
 			add(i, c)
 		}
 	}
+	if jb.table != nil {
+		return jb.overTable(r)
+	}
 	spec := jb.spec
 	spec.Inputs = [2]*arrow.Schema{jb.b.schema(jb.left), jb.b.schema(jb.right)}
 	r.node = jb.b.node(name, &spec, spec.Schema(), jb.left.node, jb.right.node)

@@ -107,6 +107,10 @@ func (b *binder) from(c *queryContext, ref tableRef, ask request) *relation {
 		if t == nil {
 			return nil
 		}
+		if t.def != nil {
+			b.fault(ref.name.at, "%q is a table, which has no rows that come: read a stream, and JOIN %s", t.name.text, quoteName(t.name.text))
+			return nil
+		}
 		r = b.tableAs(t, ask)
 		if qualifier == "" {
 			qualifier = ref.name.text

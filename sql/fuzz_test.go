@@ -17,6 +17,7 @@ func FuzzParse(f *testing.F) {
 		"SELECT window, end, user, timestamp, TIMESTAMP '2026-01-01 00:00:00', INTERVAL -5 MINUTES 3 SECONDS, window(t, '1 day').start FROM s -- c\n/* d */ WHERE a BETWEEN 1 AND 2 AND b NOT LIKE 'x%'",
 		"SELECT a.*, b.window.end FROM a AS x INNER JOIN b y ON x.k = y.k AND x.t BETWEEN y.t AND y.t + INTERVAL '1 day' LEFT JOIN c USING (k, `l m`)",
 		"SELECT 1 FROM a RIGHT OUTER JOIN (SELECT 2 FROM b) q ON a.window = q.window FULL JOIN c USING (k) CROSS JOIN d SEMI JOIN e ON TRUE LEFT ANTI JOIN f ON x",
+		"CREATE TABLE u (id BIGINT, `a b` TEXT) FROM 'lookup:u' FORMAT CSV WITH (refresh = 'on change'); SELECT 1 FROM s LEFT JOIN u ON k = id",
 		"SELECT 1 FROM o JOIN r FOR SYSTEM_TIME AS OF o.t + INTERVAL '1 second' AS r ON o.k = r.k",
 		"SELECT negative(1), - (x), div(a, b), mod(a, b) FROM s WHERE is_null IS NOT NULL ORDER BY a IS FALSE",
 	} {

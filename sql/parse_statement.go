@@ -31,7 +31,7 @@ func (p *parser) statement() statement {
 	case t.kind == word && otherStatements[t.upper] != "":
 		p.fail(t.pos, "not supported: %s: %s", t.upper, otherStatements[t.upper])
 	default:
-		p.unexpected("CREATE SOURCE, CREATE VIEW, CREATE SINK, SELECT or WITH")
+		p.unexpected("CREATE SOURCE, CREATE TABLE, CREATE VIEW, CREATE SINK, SELECT or WITH")
 	}
 	return nil
 }
@@ -54,12 +54,12 @@ func (p *parser) create() statement {
 		p.expectWords("AS")
 		s.query = p.query()
 		return s
-	case p.isWords("TABLE"):
-		p.fail(t.pos, "not supported: CREATE TABLE: use CREATE SOURCE to read and CREATE SINK to write")
+	case p.acceptWords("TABLE"):
+		return p.createTable()
 	case p.isWords("OR", "REPLACE"), p.isWords("TEMP"), p.isWords("TEMPORARY"), p.isWords("GLOBAL"):
-		p.fail(t.pos, "not supported: CREATE %s: write CREATE VIEW, CREATE SOURCE or CREATE SINK", t.upper)
+		p.fail(t.pos, "not supported: CREATE %s: write CREATE VIEW, CREATE SOURCE, CREATE TABLE or CREATE SINK", t.upper)
 	default:
-		p.unexpected("SOURCE, VIEW or SINK")
+		p.unexpected("SOURCE, TABLE, VIEW or SINK")
 	}
 	return nil
 }

@@ -35,11 +35,23 @@ type SinkDef struct {
 	Pos     Pos
 }
 
+// TableDef is a CREATE TABLE: rows that streams are joined with.
+type TableDef struct {
+	Name    string
+	URI     string
+	Format  string        // upper case; "" where FORMAT is left out
+	Columns []arrow.Field // all, at least one
+	Options map[string]string
+	Pos     Pos
+}
+
 // Job is a script with all names and types resolved.
 type Job struct {
 	Sources []*SourceDef
-	Sinks   []*SinkDef
-	Plan    *operators.Plan
+	// Tables are those that joins of the plan read.
+	Tables []*TableDef
+	Sinks  []*SinkDef
+	Plan   *operators.Plan
 }
 
 // Catalog tells the binder what it can't know.

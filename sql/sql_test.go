@@ -86,6 +86,9 @@ func explain(script string, alone bool) string {
 		for _, s := range job.Sources {
 			fmt.Fprintf(&b, "source %s from %q format %q watermark %q %s options %v\n", s.Name, s.URI, s.Format, s.Watermark, s.Delay, s.Options)
 		}
+		for _, t := range job.Tables {
+			fmt.Fprintf(&b, "table %s from %q format %q columns %d options %v\n", t.Name, t.URI, t.Format, len(t.Columns), t.Options)
+		}
 		for _, s := range job.Sinks {
 			fmt.Fprintf(&b, "sink %s into %q format %q mode %s options %v\n", s.Name, s.URI, s.Format, s.Mode, s.Options)
 		}

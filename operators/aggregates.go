@@ -59,14 +59,17 @@ func ResultType(fn string, arg arrow.DataType) (arrow.DataType, error) {
 	return nil, fmt.Errorf("unknown aggregate %q: there are %s", fn, strings.Join(AggregateNames(), ", "))
 }
 
-func (a *AggSpec) resultType() (arrow.DataType, error) {
+// check says what is wrong with the types of the arguments.
+func (a *AggSpec) check() error {
 	if err := a.checkOrder(); err != nil {
-		return nil, err
+		return err
 	}
-	if a.Arg == nil {
-		return ResultType(a.Func, nil)
+	var arg arrow.DataType
+	if a.Arg != nil {
+		arg = a.Arg.Type
 	}
-	return ResultType(a.Func, a.Arg.Type)
+	_, err := ResultType(a.Func, arg)
+	return err
 }
 
 // accumulator holds the intermediate results of one aggregate: words in the records of a pane, and what is rare or has no fixed

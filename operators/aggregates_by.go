@@ -165,7 +165,7 @@ func newChosen(a *AggSpec) *chosen {
 func (c *chosen) words() int { return chosenWords }
 
 func (c *chosen) bind(rec *records, at int) {
-	c.textExtreme.rec, c.values.rec, c.at = rec, &records{mem: rec.mem}, at
+	c.rec, c.values.rec, c.at = rec, &records{mem: rec.mem}, at
 	c.values.dtype = c.dtype
 }
 
@@ -176,8 +176,8 @@ func (c *chosen) grow(n int) {
 }
 
 func (c *chosen) row(g int32) []int64 {
-	from := int(g)*c.textExtreme.rec.width + c.at
-	return c.textExtreme.rec.words[from : from+chosenWords]
+	from := int(g)*c.rec.width + c.at
+	return c.rec.words[from : from+chosenWords]
 }
 
 func (c *chosen) add(arg arrow.Array, rows, groups []int32) {
@@ -197,14 +197,14 @@ func (c *chosen) add(arg arrow.Array, rows, groups []int32) {
 		return
 	}
 	values := c.values.ordered(in.Array, rows, len(groups))
-	hasNulls := in.Array.NullN() > 0
+	hasNulls := in.NullN() > 0
 	for k, g := range groups {
 		i := rowOf(rows, k)
 		if in.nulls != nil && in.nulls.IsNull(i) {
 			continue
 		}
 		known := rowOfValue
-		if hasNulls && in.Array.IsNull(i) {
+		if hasNulls && in.IsNull(i) {
 			known = rowOfNull
 		}
 		c.offer(g, known, in.order[i], in.places[i], values[k], nil)

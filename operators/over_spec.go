@@ -211,7 +211,7 @@ func (s *OverSpec) validate(name string) error {
 			fault("lead can't wait for rows over arrival_time: windows over it close by the clock")
 		case f.isAggregate():
 			agg := AggSpec{Func: f.Func, Arg: f.Arg}
-			if _, err := agg.resultType(); err != nil {
+			if err := agg.check(); err != nil {
 				fault("%w", err)
 			}
 		}

@@ -85,8 +85,13 @@ func TestOver(t *testing.T) {
 		{
 			name: "aggregates of the row and two before", partition: k, frame: operators.OverFrame{IsRows: true, Rows: 2},
 			funcs: []operators.OverFunc{
-				{Func: "sum", Arg: n}, {Func: "count"}, {Func: "avg", Arg: n}, {Func: "min", Arg: s}, {Func: "max", Arg: n},
-				{Func: "first_value", Arg: s}, {Func: "last_value", Arg: n},
+				{Func: "sum", Arg: n},
+				{Func: "count"},
+				{Func: "avg", Arg: n},
+				{Func: "min", Arg: s},
+				{Func: "max", Arg: n},
+				{Func: "first_value", Arg: s},
+				{Func: "last_value", Arg: n},
 			},
 			in: at + "01Z 1 1 d\n" + at + "02Z 1 10 c\n" + at + "02Z 2 7 x\n" + at + "03Z 1 null b\n---\n" + at + "07Z 1 1000 e\n" + at + "08Z 1 2 null\n",
 			want: at + "01Z 1 1 d 1 1 1.0 d 1 d 1\n" + at + "02Z 1 10 c 11 2 5.5 c 10 d 10\n" + at + "02Z 2 7 x 7 1 7.0 x 7 x 7\n" +

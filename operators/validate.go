@@ -99,7 +99,7 @@ func validateAggregate(name string, s *AggregateSpec) error {
 		errs = append(errs, fmt.Errorf("%s: %d keys, %d key names", name, len(s.Keys), len(s.KeyNames)))
 	}
 	for _, a := range s.Aggs {
-		if _, err := a.resultType(); err != nil {
+		if err := a.check(); err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", name, err))
 		}
 	}

@@ -1,6 +1,7 @@
 package oracle
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -145,6 +146,16 @@ func keysAndArgs(spec *operators.AggregateSpec, r row) (keys, args []any, err er
 				return nil, nil, err
 			}
 		}
+		if a.By != nil {
+			by, err := eval(a.By, r.values)
+			if err != nil {
+				return nil, nil, err
+			}
+			v = [2]any{by, v}
+			if by == nil {
+				v = nil // such a row is not looked at
+			}
+		}
 		args = append(args, v)
 	}
 	return keys, args, nil
@@ -217,6 +228,15 @@ func aggregateOf(spec operators.AggSpec, values []any, counts *Counts) (any, err
 		return nil, nil
 	}
 	switch spec.Func {
+	case "max_by", "min_by":
+		inOrder := func(a, b any) int {
+			x, y := a.([2]any), b.([2]any)
+			return cmp.Or(compare(x[0], y[0]), compareBy(operators.SortKey{NullsFirst: true}, x[1], y[1]))
+		}
+		if spec.Func == "max_by" {
+			return slices.MaxFunc(values, inOrder).([2]any)[1], nil
+		}
+		return slices.MinFunc(values, inOrder).([2]any)[1], nil
 	case "min":
 		return slices.MinFunc(values, compare), nil
 	case "max":

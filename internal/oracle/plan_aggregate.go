@@ -94,7 +94,7 @@ func (p *planner) session(over *operators.WindowSpec, schema *arrow.Schema) *ope
 
 func (p *planner) aggSpec(schema *arrow.Schema) operators.AggSpec {
 	depth := p.IntN(2)
-	a := operators.AggSpec{Name: p.name(), Func: []string{"count", "count", "sum", "avg", "min", "max"}[p.IntN(6)]}
+	a := operators.AggSpec{Name: p.name(), Func: []string{"count", "count", "sum", "avg", "min", "max", "max_by", "min_by"}[p.IntN(8)]}
 	switch a.Func {
 	case "count":
 		a.Type = batch.BigInt
@@ -110,6 +110,9 @@ func (p *planner) aggSpec(schema *arrow.Schema) operators.AggSpec {
 	default:
 		a.Arg = p.expression(schema, scalarTypes[p.IntN(len(scalarTypes))], depth)
 		a.Type = a.Arg.Type
+		if a.Func == "max_by" || a.Func == "min_by" {
+			a.By = p.expression(schema, pick(p.random, []arrow.DataType{batch.Boolean, batch.BigInt, batch.Double, batch.Timestamp}), depth)
+		}
 	}
 	return a
 }

@@ -38,8 +38,8 @@ type commitItem struct {
 // commitWork is what a commit saves.
 type commitWork struct {
 	record checkpoint.Record
-	drops  []string // state tables
-	saves  []savedRows
+	drops  []string   // state tables
+	state  *stateCopy // nil without a checkpoint
 	acks   []ack
 }
 
@@ -69,23 +69,18 @@ func (e *engine) handOver(ctx context.Context, iv batch.Interval, isLast bool) e
 		e.isDirty = true
 	}
 	now := e.cfg.Clock.Now()
-	e.stall = 0
 	e.commits.hold.tryAgain()
 	// Half an interval of slack: ticks come a little late or early, and must not miss every second commit for that.
 	since := now.Sub(e.lastCommit) + e.cfg.Interval/2
 	isDue := isLast || e.commits.hold.takeUrgent() || since >= e.cfg.CommitEvery || now.Before(e.lastCommit)
 	if isDue && (e.isDirty || isLast) {
-		work, err := e.snapshot(ctx, iv)
-		if err != nil {
-			e.commits.release(item)
-			return err
-		}
+		work := e.snapshot(ctx, iv)
 		e.isDirty = false
 		e.lastCommit = now
 		select {
 		case e.commits.pending <- struct{}{}:
 			item.commit = work
-			e.stall = e.cfg.Clock.Now().Sub(now)
+			e.stall += e.cfg.Clock.Now().Sub(now)
 		case <-ctx.Done():
 			work.release()
 			e.commits.release(item)
@@ -101,8 +96,8 @@ func (e *engine) handOver(ctx context.Context, iv batch.Interval, isLast bool) e
 	}
 }
 
-// snapshot copies what changed since the last commit, and the positions of all splits.
-func (e *engine) snapshot(ctx context.Context, iv batch.Interval) (*commitWork, error) {
+// snapshot takes the positions of all splits, and begins to copy what changed since the last commit.
+func (e *engine) snapshot(ctx context.Context, iv batch.Interval) *commitWork {
 	e.record.Commit++
 	e.record.Last = checkpoint.Interval{ID: iv.ID, Start: int64(iv.Start), End: int64(iv.End)}
 	e.record.Splits = nil
@@ -116,26 +111,20 @@ func (e *engine) snapshot(ctx context.Context, iv batch.Interval) (*commitWork, 
 	work.record = e.record
 	work.record.Tokens = maps.Clone(e.record.Tokens)
 	if e.log == nil {
-		return work, nil
+		return work
 	}
 	if e.migration != nil {
 		work.drops, e.migration.drops = e.migration.drops, nil
 	}
-	for _, n := range e.graph.stateful() {
-		if err := e.snapshotNode(ctx, n, work); err != nil {
-			work.release()
-			return nil, fmt.Errorf("save state: operator %s: %w", n.Name, err)
-		}
-		n.savesAll = false
-	}
-	return work, nil
+	work.state = e.startCopy(ctx)
+	e.copying = work.state
+	return work
 }
 
 func (w *commitWork) release() {
-	for i := range w.saves {
-		w.saves[i].release()
+	if w.state != nil {
+		w.state.release()
 	}
-	w.saves = nil
 }
 
 // run takes items until the engine closes the channel. After an error it only gives memory back.
@@ -208,10 +197,8 @@ func (c *committer) commit(ctx context.Context, w *commitWork) error {
 				return err
 			}
 		}
-		for i := range w.saves {
-			if err := w.saves[i].save(ctx, e.log); err != nil {
-				return err
-			}
+		if err := w.state.save(ctx, e.log); err != nil {
+			return err
 		}
 	}
 	if r.Tokens == nil {

@@ -114,13 +114,15 @@ func (e *engine) endInterval(ctx context.Context, end batch.Time, isLast bool) e
 		}
 	}
 	began := e.cfg.Clock.Now()
+	e.awaitCopy(began)
 	if err := e.closeInterval(ctx, iv); err != nil {
 		return err
 	}
+	ops := e.operatorStatus() // before the state is copied, which changes it
 	if err := e.handOver(ctx, iv, isLast); err != nil {
 		return err
 	}
-	e.publishStatus(iv, began, isLast)
+	e.publishStatus(iv, began, ops, isLast)
 	if isLast {
 		return nil
 	}
@@ -218,16 +220,25 @@ func (e *engine) checkMemory() error {
 	return fmt.Errorf("%w: operator %s holds %d bytes: raise the bound (--memory) or keep less state", err, largest.Name, largest.account.Used())
 }
 
-// publishStatus tells of the interval that ended.
-func (e *engine) publishStatus(iv batch.Interval, began time.Time, isLast bool) {
+// operatorStatus returns the ledgers of all nodes.
+func (e *engine) operatorStatus() []OperatorStatus {
+	all := make([]OperatorStatus, 0, len(e.graph.nodes))
+	for _, n := range e.graph.nodes {
+		all = append(all, n.operatorStatus())
+	}
+	return all
+}
+
+// publishStatus tells of the interval that ended, whose operators' ledgers are ops.
+func (e *engine) publishStatus(iv batch.Interval, began time.Time, ops []OperatorStatus, isLast bool) {
 	now := e.cfg.Clock.Now()
 	s := Status{
 		Job: e.record.Job, Interval: iv, Commit: e.commits.done.Load(), BytesIn: e.bytesIn.Load(), Bad: e.bad.total(),
 		Took: now.Sub(began), Stall: e.stall, Lag: max(0, now.Sub(iv.End.Go())), MemoryBytes: e.pool.Used(), Watermark: batch.MaxTime,
-		RowsOut: e.rowsOut, Ended: isLast, Operators: make([]OperatorStatus, 0, len(e.graph.nodes)),
+		RowsOut: e.rowsOut, Ended: isLast, Operators: ops,
 	}
-	for _, n := range e.graph.nodes {
-		op := n.operatorStatus()
+	for i, n := range e.graph.nodes {
+		op := &ops[i]
 		s.Late += op.Late
 		if _, ok := n.Spec.(*operators.ScanSpec); ok {
 			s.RowsIn += op.In
@@ -235,7 +246,6 @@ func (e *engine) publishStatus(iv batch.Interval, began time.Time, isLast bool) 
 		if op.State != nil {
 			s.StateBytes += op.State.Bytes
 		}
-		s.Operators = append(s.Operators, op)
 	}
 	hasWatermark := false
 	for _, src := range e.sources {

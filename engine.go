@@ -79,7 +79,8 @@ type engine struct {
 	ivBytes    atomic.Int64 // of the running interval
 	cancel     context.CancelCauseFunc
 	lastCommit time.Time
-	stall      time.Duration // of the commit at the end of the last interval
+	stall      time.Duration // that commits added to the end of the last interval
+	copying    *stateCopy    // of the last commit, nil if there was none
 	rowsIn     int64         // up to the end of the last interval
 	rowsOut    int64
 	isDirty    bool // something happened since the last commit

@@ -26,7 +26,8 @@ type Status struct {
 	Lag time.Duration
 	// Took is how long the end of the last interval took, in which workers stood still.
 	Took time.Duration
-	// Stall is the part of Took that a commit added: the copying of changed state, and the wait for earlier commits.
+	// Stall is the part of Took that commits added: the wait until what the last one saves is copied, which goes on beside the
+	// interval, and for earlier commits.
 	Stall time.Duration
 	// Watermark is the smallest of all sources with event time, MinTime if there is none.
 	Watermark batch.Time
@@ -50,7 +51,7 @@ type OperatorStatus struct {
 	State    *operators.StateStats // nil for an operator without state
 }
 
-// operatorStatus returns the ledger of a node between intervals.
+// operatorStatus returns the ledger of a node between intervals, while its state is not being copied.
 func (n *nodeRun) operatorStatus() OperatorStatus {
 	s := OperatorStatus{
 		Name: n.Name, Spec: n.text,

@@ -89,7 +89,8 @@ type Stateful interface {
 	Operator
 	// StateTables never changes during the life of the operator.
 	StateTables() []StateTable
-	// Snapshot runs between EndInterval and the next BeginInterval. It calls put with what changed since the last Snapshot
+	// Snapshot runs between EndInterval and the next BeginInterval, on any goroutine, while partials are already filled with rows
+	// of the next interval. It calls put with what changed since the last Snapshot
 	// (everything if full): rows to upsert and keys to delete, either of them without rows or nil. Both are borrowed by put.
 	// Schemas are those of the table, for deletedKeys its key columns only.
 	Snapshot(ctx context.Context, full bool, put func(table string, shard int, upserts, deletedKeys arrow.RecordBatch) error) error
@@ -100,8 +101,7 @@ type Stateful interface {
 	Stats() StateStats
 }
 
-// ShardedState is a Stateful operator whose shards are saved concurrently, into memory of the caller: workers stand still for
-// as long as that takes.
+// ShardedState is a Stateful operator whose shards are saved concurrently, into memory of the caller.
 type ShardedState interface {
 	Stateful
 	// SnapshotShard is Snapshot for one of NumShards shards. It appends rows to upsert and keys to delete to the frames that into

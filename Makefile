@@ -55,9 +55,9 @@ crash: ## crash and fail jobs at every file operation, and kill processes 200 ti
 	go test -tags $(TAGS) -count=1 -timeout 60m -run 'Killed|Frozen|Signal|Chaos' ./cmd/tidemill -rounds 200
 	go test -tags $(TAGS) -count=1 -run 'Crash|Fail|Restart|Recover|Corrupt|Disk' ./checkpoint ./egress ./internal/vfs
 
-test-python: ## read state images with pyarrow, as checkpoint/FORMAT.md says
+test-python: ## read state images with pyarrow and DuckDB, as checkpoint/FORMAT.md says
 	test -x $(CACHE)/python/bin/python || python3 -m venv $(CACHE)/python
-	$(CACHE)/python/bin/pip install --quiet pyarrow zstandard
+	$(CACHE)/python/bin/pip install --quiet pyarrow zstandard duckdb
 	TIDEMILL_PYTHON=$(abspath $(CACHE)/python/bin/python) go test -tags $(TAGS) -count=1 -run Pyarrow ./checkpoint
 
 bench: build ## run the workloads and the benchmarks: ARGS='--count 5 wordcount' BENCH=regexp PKG=./... COUNT=10

@@ -13,9 +13,9 @@ import (
 	"github.com/tidemill/tidemill/internal/vfs"
 )
 
-// TestImagesAreReadByPyarrow runs the Python of FORMAT.md over an image. It needs TIDEMILL_PYTHON, a Python that has pyarrow and
-// zstandard: make test-python makes one.
-func TestImagesAreReadByPyarrow(t *testing.T) {
+// TestImagesAreReadByPyarrowAndDuckDB runs the Python of FORMAT.md over an image. It needs TIDEMILL_PYTHON, a Python that has pyarrow,
+// zstandard and duckdb: make test-python makes one.
+func TestImagesAreReadByPyarrowAndDuckDB(t *testing.T) {
 	python := os.Getenv("TIDEMILL_PYTHON")
 	if python == "" {
 		t.Skip("TIDEMILL_PYTHON is not set")
@@ -24,13 +24,15 @@ func TestImagesAreReadByPyarrow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, _ := strings.Cut(string(doc), "```python\n")
-	program, _, ok := strings.Cut(rest, "```")
-	if !ok {
-		t.Fatal("FORMAT.md has no Python")
+	program := "import zstandard\ndef decompress(codec, b):\n    assert codec == 2\n    return zstandard.ZstdDecompressor().decompressobj().decompress(b)\n"
+	blocks := strings.Split(string(doc), "```python\n")[1:]
+	if len(blocks) != 2 {
+		t.Fatalf("FORMAT.md has %d blocks of Python, want 2", len(blocks))
 	}
-	program = "import zstandard\ndef decompress(codec, b):\n    assert codec == 2\n    return zstandard.ZstdDecompressor().decompressobj().decompress(b)\n" +
-		strings.Replace(program, ".read_all())", ".read_all().to_pydict())", 1)
+	for _, b := range blocks {
+		text, _, _ := strings.Cut(b, "```")
+		program += strings.Replace(text, "print(image)", "print(image.to_pydict())", 1)
+	}
 	for _, c := range []checkpoint.Compression{checkpoint.Uncompressed, checkpoint.Zstd} {
 		t.Run("compression "+c.String(), func(t *testing.T) {
 			dir := t.TempDir()
@@ -50,7 +52,7 @@ func TestImagesAreReadByPyarrow(t *testing.T) {
 			if err != nil {
 				t.Fatalf("python: %v\n%s", err, out)
 			}
-			for _, want := range []string{"{'word': ['00000000', '9e3779b9', ", ", None], 'count': [0, 1, 2,"} {
+			for _, want := range []string{"{'word': ['00000000', '9e3779b9', ", ", None], 'count': [0, 1, 2,", "[(5000, 2497500)]"} {
 				if !strings.Contains(string(out), want) {
 					t.Errorf("output lacks %q: %.300s", want, out)
 				}

@@ -30,7 +30,7 @@ type piece struct {
 	watermark batch.Time
 	arrival   batch.Time
 	firstRow  int64 // in the split, of its first row, or before it in the same block
-	isMarked  bool // some row is before its watermark
+	isMarked  bool  // some row is before its watermark
 }
 
 func (ga *gather) add(b batch.Batch) error {

@@ -118,6 +118,11 @@ CREATE SINK j INTO 'file:OUT/j' FORMAT CSV AS
   SELECT a.window.start, a.user, c, s FROM counts a LEFT JOIN sums b ON a.user = b.user AND a.window = b.window;
 CREATE SINK k INTO 'file:OUT/k' FORMAT CSV AS
   SELECT a.user, a.n, b.at FROM e a JOIN e b ON a.n = b.n AND a.user = b.user WHERE a.n % 7 = 3 AND b.n < 40`},
+	{name: "rows of equal time in two files", sinks: []string{"o", "f"}, minRows: 100, script: eventSource + `
+CREATE SINK o INTO 'file:OUT/o' FORMAT CSV AS
+  SELECT at, n, row_number() OVER w AS number, lag(n) OVER w AS before FROM e WINDOW w AS (PARTITION BY user ORDER BY at);
+CREATE SINK f INTO 'file:OUT/f' FORMAT CSV AS
+  SELECT window.end, user, first(n) AS f, last(n) AS l FROM e GROUP BY window(at, '200 milliseconds'), user`},
 }
 
 // TestRowsOfEveryJobAreTheSameHoweverItIsRun runs each job as one big batch, as many intervals, with 1, 2 and 5 workers, and

@@ -98,8 +98,9 @@ func (o *orderedExpr) Eval(ctx context.Context, in batch.Batch, bad expr.BadRow)
 			r.nulls = by
 		}
 	}
-	// Rows of a split are in order of their numbers; those that an operator made, in order of its batches of an interval.
-	base := int64(in.Origin.Split+1)<<44 + in.Origin.FirstRow
+	// Rows of a split are in order of their numbers; those that an operator made, in order of its batches of an interval. 19 bits
+	// of the split's key leave 44 for a number.
+	base := int64(in.Origin.SplitKey>>45)<<44 + in.Origin.FirstRow
 	if in.Origin.Split < 0 {
 		base = int64(uint32(in.Origin.Block)) * maxEmitRows
 	}

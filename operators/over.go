@@ -61,7 +61,7 @@ const noRow = -1
 
 // overRows has what is known of rows besides their columns.
 type overRows struct {
-	times, ids         []int64
+	times, ids, splits []int64 // splits has Origin.SplitKey
 	number, rank, rise []int64 // the row's number in its partition, rank and dense rank; 0 as long as it waits
 	group, before      []int32 // its partition; the row before it in that
 	peer               []int32 // the last row with its time in its partition
@@ -145,7 +145,7 @@ func (o *over) Process(ctx context.Context, _ int, in batch.Batch, _ batch.Emit)
 	o.kept.grow(o.mem, o.rows.Len())
 	for k, i := range sel {
 		row := from + k
-		o.kept.begin(row, values[i], o.nextID, o.groups[k])
+		o.kept.begin(row, values[i], o.nextID, int64(in.Origin.SplitKey), o.groups[k])
 		o.nextID++
 		o.waiting = batch.AppendSlice(o.mem, o.waiting, int32(row))
 		o.changes.note(o, int32(row))
@@ -251,11 +251,15 @@ func (o *over) link(row int32) {
 	}
 }
 
-// sort puts rows in order of time, and rows of equal time in the order in which they came; by arrival, all of them.
+// sort puts rows in order of time, and rows of equal time in order of their splits, in these as they came; by arrival, all of them
+// as they came.
 func (o *over) sort(rows []int32) {
 	k := &o.kept
 	slices.SortFunc(rows, func(a, b int32) int {
 		if c := cmp.Compare(k.times[a], k.times[b]); c != 0 && !o.spec.Arrival {
+			return c
+		}
+		if c := cmp.Compare(k.splits[a], k.splits[b]); c != 0 && !o.spec.Arrival {
 			return c
 		}
 		return cmp.Compare(k.ids[a], k.ids[b])
@@ -294,7 +298,7 @@ func (o *over) oldestPending(group int32, other batch.Time) batch.Time {
 
 // grow makes room for n rows.
 func (k *overRows) grow(mem *meter, n int) {
-	for _, s := range [...]*[]int64{&k.times, &k.ids, &k.number, &k.rank, &k.rise} {
+	for _, s := range [...]*[]int64{&k.times, &k.ids, &k.splits, &k.number, &k.rank, &k.rise} {
 		*s = batch.GrowSlice(mem, *s, n)
 	}
 	for _, s := range [...]*[]int32{&k.group, &k.before, &k.peer} {
@@ -304,14 +308,14 @@ func (k *overRows) grow(mem *meter, n int) {
 }
 
 // begin sets what is known of a row that waits.
-func (k *overRows) begin(row int, time, id int64, group int32) {
-	k.times[row], k.ids[row], k.group[row] = time, id, group
+func (k *overRows) begin(row int, time, id, split int64, group int32) {
+	k.times[row], k.ids[row], k.splits[row], k.group[row] = time, id, split, group
 	k.number[row], k.rank[row], k.rise[row] = 0, 0, 0
 	k.before[row], k.peer[row], k.marks[row] = noRow, int32(row), 0
 }
 
 func (k *overRows) free(mem *meter) {
-	for _, s := range [...]*[]int64{&k.times, &k.ids, &k.number, &k.rank, &k.rise} {
+	for _, s := range [...]*[]int64{&k.times, &k.ids, &k.splits, &k.number, &k.rank, &k.rise} {
 		batch.FreeSlice(mem, *s)
 	}
 	for _, s := range [...]*[]int32{&k.group, &k.before, &k.peer} {

@@ -14,7 +14,7 @@ import (
 )
 
 // OverSpec computes functions of rows that are near each other: rows with equal Partition, in order of Time. NULL equals NULL. A
-// row comes out when the watermark has passed its time, in order of time, and rows of equal time in the order in which they came;
+// row comes out when the watermark has passed its time, in order of time, and rows of equal time by split, in that as they came;
 // with lead it comes out when the rows are there that it looks at, or at the end. The columns are those of the input, then one
 // per function.
 type OverSpec struct {

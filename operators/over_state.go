@@ -14,9 +14,9 @@ import (
 // progressTable: rows before it have come out, but for those that wait for rows behind them. Version is 1 for both.
 const rowsTable = "/rows"
 
-// overTables returns the tables of the state: the id, the numbers where there are functions for them, the columns of the input.
+// overTables returns the tables of the state: the id, the split, the numbers where there are functions for them, the columns of the input.
 func overTables(name string, spec *OverSpec, schema *arrow.Schema) []StateTable {
-	fields := []arrow.Field{{Name: "id", Type: batch.BigInt}}
+	fields := []arrow.Field{{Name: "id", Type: batch.BigInt}, {Name: "split", Type: batch.BigInt}}
 	if spec.hasNumbers() {
 		for _, n := range []string{"number", "rank", "dense_rank"} {
 			fields = append(fields, arrow.Field{Name: n, Type: batch.BigInt})
@@ -121,7 +121,7 @@ func (o *over) Snapshot(ctx context.Context, full bool, put func(table string, s
 // fill appends rows to a frame of the table.
 func (o *over) fill(f *batch.Frame, rows []int32) {
 	cols := f.Columns
-	lists := [][]int64{o.kept.ids}
+	lists := [][]int64{o.kept.ids, o.kept.splits}
 	if o.numbers {
 		lists = append(lists, o.kept.number, o.kept.rank, o.kept.rise)
 	}
@@ -153,8 +153,8 @@ func (o *over) Restore(ctx context.Context, table string, _ int, rows arrow.Reco
 		o.bound, o.isRestored = batch.Time(batch.Int64s(cols[1])[n-1]), true
 		return nil
 	}
-	ids := batch.Int64s(cols[0])
-	cols = cols[1:]
+	ids, splits := batch.Int64s(cols[0]), batch.Int64s(cols[1])
+	cols = cols[2:]
 	var numbers [3][]int64
 	if o.numbers {
 		for i := range numbers {
@@ -185,7 +185,7 @@ func (o *over) Restore(ctx context.Context, table string, _ int, rows arrow.Reco
 	o.kept.grow(o.mem, o.rows.Len())
 	for k := range n {
 		row := from + k
-		o.kept.begin(row, batch.Int64s(times)[k], ids[k], o.groups[k])
+		o.kept.begin(row, batch.Int64s(times)[k], ids[k], splits[k], o.groups[k])
 		o.kept.marks[row] = rowSaved
 		o.nextID = max(o.nextID, ids[k]+1)
 		if o.numbers {
@@ -302,7 +302,8 @@ func (o *over) keep(live []int32) {
 	o.rows.Release()
 	o.rows = rows
 	for to, row := range live {
-		k.times[to], k.ids[to], k.group[to], k.marks[to] = k.times[row], k.ids[row], k.group[row], k.marks[row]
+		k.times[to], k.ids[to], k.splits[to] = k.times[row], k.ids[row], k.splits[row]
+		k.group[to], k.marks[to] = k.group[row], k.marks[row]
 		k.number[to], k.rank[to], k.rise[to] = k.number[row], k.rank[row], k.rise[row]
 		k.peer[to], k.before[to] = moved[k.peer[row]], noRow
 		if before := k.before[row]; before != noRow {

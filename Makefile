@@ -12,7 +12,7 @@ BENCH    ?= .
 COUNT    ?= 10
 ARGS     ?=
 # What the peers know, at a scale at which all of it takes some minutes on two cores.
-PEERARGS ?= --count 1 --scale 0.1 grep wordcount ysb filter75 1brc nexmark-q7 nexmark-q12 nexmark-q17
+PEERARGS ?= --count 1 --scale 0.1 grep wordcount ysb filter75 1brc nexmark
 PEERS    ?= duckdb,duckdb-parts,polars,spark,flink
 FLINK    := $(CACHE)/peers/flink-venv/bin/python
 

@@ -6,15 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
 )
-
-// nexmarkPrice returns the price in cents that Nexmark gives a random number of [0, 1).
-func nexmarkPrice(u float64) int64 { return int64(math.Round(math.Pow(10, 6*u) * 100)) }
 
 // Input is a file of generated lines.
 type Input struct {

@@ -14,9 +14,10 @@ import (
 )
 
 type genCommand struct {
-	Words  genWords  `cmd:"" help:"Lines of words with Zipf's distribution, or those of a text."`
-	Rate   genRate   `cmd:"" help:"CSV lines of a timestamp and a number that counts up."`
-	Events genEvents `cmd:"" help:"JSON lines: ts (ms), user, amount, type."`
+	Words   genWords   `cmd:"" help:"Lines of words with Zipf's distribution, or those of a text."`
+	Rate    genRate    `cmd:"" help:"CSV lines of a timestamp and a number that counts up."`
+	Events  genEvents  `cmd:"" help:"JSON lines: ts (ms), user, amount, type."`
+	Nexmark genNexmark `cmd:"" help:"JSON lines of persons, auctions and bids (event_type 0, 1 and 2), as the Nexmark benchmark has them."`
 }
 
 // genFlags are common to all generators.
@@ -70,6 +71,13 @@ func (g *genEvents) Run(ctx context.Context, s streams) error {
 		return wrongError{errors.New("gen events: --users must be positive, --disorder not negative")}
 	}
 	return g.write(ctx, s, bench.NewEvents(g.Seed, time.Unix(1_700_000_000, 0), g.Users, g.Disorder))
+}
+
+type genNexmark struct{ genFlags }
+
+// Run writes persons, auctions and bids.
+func (g *genNexmark) Run(ctx context.Context, s streams) error {
+	return g.write(ctx, s, bench.NewNexmark(g.Seed))
 }
 
 // pace is how often a generator with a rate writes.

@@ -51,6 +51,57 @@ func TestGeneratorsWriteTheirLines(t *testing.T) {
 	}
 }
 
+func TestNexmarkHasItsProportions(t *testing.T) {
+	out, stderr, status := call(t, "", "gen", "nexmark", "--rows", "5000")
+	if status != 0 {
+		t.Fatalf("status %d, %s", status, stderr)
+	}
+	var kinds [3]int
+	var hotAuctions, hotBidders, hotSellers int
+	for line := range strings.Lines(out) {
+		var event struct {
+			EventType               int `json:"event_type"`
+			Auction, Bidder, Seller int64
+		}
+		if err := json.Unmarshal([]byte(line), &event); err != nil {
+			t.Fatalf("%v: %s", err, line)
+		}
+		kinds[event.EventType]++
+		switch event.EventType {
+		case 1:
+			hotSellers += isOne(event.Seller%100 == 0)
+		case 2:
+			hotAuctions += isOne(event.Auction%100 == 0)
+			hotBidders += isOne(event.Bidder%100 == 1)
+		}
+	}
+	if want := [3]int{100, 300, 4600}; kinds != want {
+		t.Errorf("want %v persons, auctions and bids, got %v", want, kinds)
+	}
+	for _, tt := range []struct {
+		name      string
+		got, of   int
+		low, high float64
+	}{
+		{name: "half of the bids are on hot auctions", got: hotAuctions, of: kinds[2], low: 0.47, high: 0.54},
+		{name: "three quarters of the bids are of hot bidders", got: hotBidders, of: kinds[2], low: 0.72, high: 0.79},
+		{name: "three quarters of the auctions are of hot sellers", got: hotSellers, of: kinds[1], low: 0.67, high: 0.83},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if share := float64(tt.got) / float64(tt.of); share < tt.low || share > tt.high {
+				t.Errorf("want a share between %g and %g, got %.3f", tt.low, tt.high, share)
+			}
+		})
+	}
+}
+
+func isOne(is bool) int {
+	if is {
+		return 1
+	}
+	return 0
+}
+
 func TestGeneratorFlagsThatMakeNoSense(t *testing.T) {
 	for _, tt := range [][]string{
 		{"rate", "--rate=-1"}, {"rate", "--rows=-1"}, {"words", "--vocabulary=0"}, {"events", "--users=0"}, {"rate", "--to=ftp:x"}, {"words", "--from=/nope"},

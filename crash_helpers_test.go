@@ -49,6 +49,11 @@ type crashJob struct {
 }
 
 var crashJobs = []crashJob{
+	{name: "rows and timers processed per key", sinks: []string{"visits"}, steps: processed, script: `
+CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INTERVAL '1 second')
+  FROM 'file:DIR/' FORMAT CSV WITH (max_rows_per_interval = 120)`},
+	{name: "rows mapped with the state of their key", sinks: []string{"mapped"}, steps: mapped, script: `
+CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT) FROM 'file:DIR/part-0.csv' FORMAT CSV WITH (max_rows_per_interval = 60)`},
 	{name: "windows over intervals in Go", sinks: []string{"running", "rows"}, steps: typedWindows, isByClock: true, script: `
 CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT) FROM 'file:DIR/part-0.csv' FORMAT CSV WITH (max_rows_per_interval = 60)`},
 	{name: "stateless", sinks: []string{"all"}, script: `

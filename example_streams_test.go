@@ -147,3 +147,36 @@ func ExampleStream_ForeachBatch() {
 	// Output:
 	// 3 orders, 32.5
 }
+
+// firstOrders tells of customers that have not come again within half a minute.
+type firstOrders struct {
+	count *tidemill.ValueState[int64]
+}
+
+func newFirstOrders(ks *tidemill.KeyedState) tidemill.Processor[string, order, string] {
+	return &firstOrders{count: tidemill.NewValueState[int64](ks, "count", tidemill.TTL{})}
+}
+
+func (f *firstOrders) Row(c *tidemill.Call[string, string], o order) {
+	n, _ := f.count.Get()
+	f.count.Set(n + 1)
+	c.SetTimer(tidemill.EventTime, o.At.Add(30*time.Second))
+}
+
+func (f *firstOrders) Timer(c *tidemill.Call[string, string], _ tidemill.TimeKind, at time.Time) {
+	n, _ := f.count.Get()
+	c.Emit(fmt.Sprintf("%s %s: %d so far", at.Format(time.TimeOnly), c.Key(), n))
+}
+
+func ExampleProcess() {
+	runOrders(func(orders tidemill.Stream[order]) {
+		tidemill.Process(orders, tidemill.ProcessSpec[string, order, string]{
+			Key: func(o order) string { return o.Customer }, EventTime: func(o order) time.Time { return o.At }, New: newFirstOrders,
+		}).DStream().Print()
+	})
+	// Output:
+	// value
+	// 09:00:30 ada: 1 so far
+	// 09:00:31 bob: 1 so far
+	// 09:01:30 ada: 2 so far
+}

@@ -35,6 +35,9 @@ CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INT
 
 // matrixJobs has a job for each kind of operator with state, and for combinations that have been wrong once.
 var matrixJobs = []matrixJob{
+	{name: "rows and timers processed per key", sinks: []string{"visits"}, minRows: 40, steps: processed, script: eventSource},
+	{name: "rows mapped with the state of their key", sinks: []string{"mapped"}, minRows: 200, steps: mapped, script: `
+CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT) FROM 'file:DIR/part-0.csv' FORMAT CSV WITH (CUT);`},
 	{name: "windows over intervals in Go", sinks: []string{"running", "rows"}, minRows: 40, script: eventSource, steps: typedWindows},
 	{name: "sliding windows", sinks: []string{"w"}, minRows: 40, script: eventSource + `
 CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS

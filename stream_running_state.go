@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/tidemill/tidemill/batch"
 	"github.com/tidemill/tidemill/operators"
@@ -31,7 +32,7 @@ func (w *runningWindow[K, V]) saveValues(full bool, put putRows) error {
 	if !full {
 		// A key may have come back since: it is deleted before it is saved again.
 		w.keys.Write(gone, w.forgotten)
-		if err := w.putByShard(table, gone, true, put); err != nil {
+		if err := w.putByShard(table.Name, gone, true, put); err != nil {
 			return err
 		}
 	}
@@ -50,7 +51,7 @@ func (w *runningWindow[K, V]) saveValues(full bool, put putRows) error {
 	w.codec.WriteColumns(f.Columns, pairs)
 	setInts(f.Columns[len(f.Columns)-1], rows)
 	f.SetRows(len(pairs))
-	return w.putByShard(table, f, false, put)
+	return w.putByShard(table.Name, f, false, put)
 }
 
 func (w *runningWindow[K, V]) saveTicks(full bool, put putRows) error {
@@ -68,7 +69,7 @@ func (w *runningWindow[K, V]) saveTicks(full bool, put putRows) error {
 		w.keys.WriteColumns(gone.Columns, keys)
 		fillInts(gone.Columns[len(gone.Columns)-1], int64(t.at), len(keys))
 		gone.SetRows(len(keys))
-		if err := w.putByShard(table, gone, true, put); err != nil {
+		if err := w.putByShard(table.Name, gone, true, put); err != nil {
 			return err
 		}
 	}
@@ -89,7 +90,7 @@ func (w *runningWindow[K, V]) saveTicks(full bool, put putRows) error {
 		fillInts(f.Columns[len(f.Columns)-2], int64(t.at), len(pairs))
 		setInts(f.Columns[len(f.Columns)-1], rows)
 		f.SetRows(len(pairs))
-		if err := w.putByShard(table, f, false, put); err != nil {
+		if err := w.putByShard(table.Name, f, false, put); err != nil {
 			return err
 		}
 		t.isSaved, t.isKnown = true, true
@@ -109,8 +110,12 @@ func fillInts(c *batch.Column, v int64, n int) {
 	}
 }
 
-// putByShard passes rows on, which begin with the columns of K, each to the shard of that.
-func (w *runningWindow[K, V]) putByShard(table *operators.StateTable, f *batch.Frame, isDeleted bool, put putRows) error {
+func (w *runningWindow[K, V]) putByShard(table string, f *batch.Frame, isDeleted bool, put putRows) error {
+	return putByShard(w.env.Mem, table, w.keys.Schema().NumFields(), f, isDeleted, put)
+}
+
+// putByShard passes rows on, each to the shard of its first numKeys columns.
+func putByShard(mem memory.Allocator, table string, numKeys int, f *batch.Frame, isDeleted bool, put putRows) error {
 	if f.Len() == 0 {
 		return nil
 	}
@@ -121,13 +126,13 @@ func (w *runningWindow[K, V]) putByShard(table *operators.StateTable, f *batch.F
 	)
 	for i := range f.Len() {
 		key = key[:0]
-		for k := range w.keys.Schema().NumFields() {
+		for k := range numKeys {
 			key = operators.AppendKey(key, rows.Column(k), i)
 		}
 		shard := operators.ShardOf(key)
 		byShard[shard] = append(byShard[shard], int32(i))
 	}
-	of := batch.NewFrame(w.env.Mem, f.Schema())
+	of := batch.NewFrame(mem, f.Schema())
 	defer of.Release()
 	for shard, sel := range byShard {
 		if len(sel) == 0 {
@@ -139,7 +144,7 @@ func (w *runningWindow[K, V]) putByShard(table *operators.StateTable, f *batch.F
 		if isDeleted {
 			upserts, deleted = nil, upserts
 		}
-		if err := put(table.Name, shard, upserts, deleted); err != nil {
+		if err := put(table, shard, upserts, deleted); err != nil {
 			return err
 		}
 	}

@@ -191,6 +191,17 @@ var operations = map[string]func(v *vector, s, other words) words{
 		one := tidemill.KeyBy(numbersOf(s), func(int64) string { return "" })
 		return textOf(tidemill.Map(tidemill.ReduceByKeyAndWindow(one, windowReduce(v, nil, minus)), func(p tidemill.Pair[string, int64]) int64 { return p.Value }))
 	},
+	"updateStateByKey":        updateSums,
+	"updateStateByKeyRemove":  updateWithoutValues,
+	"updateStateByKeyInitial": updateInitial,
+	"mapWithState":            mapCounts,
+	"mapWithStateSnapshots":   mapSnapshots,
+	"mapWithStateRemove":      mapRemove,
+	"mapWithStateTimeout":     mapTimeout,
+	"processTTL":              processTTL,
+	"processTTLOnRead":        processTTL,
+	"processTimer":            processTimer,
+
 	"windowOfWindow": func(v *vector, s, _ words) words {
 		return pairText(pairsOf(s.Window(2*v.size, v.size).Window(v.slide, v.slide)))
 	},
@@ -252,7 +263,7 @@ func intervalsOf(text string) [][]string {
 
 // TestVectors runs every vector plainly, with other numbers of workers, and with a restart after every interval.
 func TestVectors(t *testing.T) {
-	for _, file := range []string{"basics", "windows"} {
+	for _, file := range []string{"basics", "windows", "state"} {
 		for _, v := range readVectors(t, "testdata/dstreams/"+file+".txt") {
 			t.Run(v.name, func(t *testing.T) {
 				op := operations[v.op]

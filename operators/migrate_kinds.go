@@ -9,6 +9,9 @@ func (c *StateChange) compareKinds(was, is *meaning) {
 	case was.Kind != is.Kind:
 		c.refuse("it was kept by %s, this job has %s of that name", kindText(was.Kind), kindText(is.Kind))
 		return
+	case is.Kind == codeKind:
+		c.compareCode(was, is)
+		return
 	case was.Detail != is.Detail:
 		c.refuse("it was kept %s, this job keeps it %s", detailText(was.Detail), detailText(is.Detail))
 		return

@@ -128,6 +128,13 @@ CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INT
 CREATE SINK m INTO 'file:OUT/m' FORMAT CSV AS SELECT * FROM e MATCH_RECOGNIZE (PARTITION BY user ORDER BY at
     MEASURES A.at AS a, B.at AS b, A.n AS low, B.n AS high PATTERN (A X* B) WITHIN INTERVAL '3' SECONDS
     DEFINE A AS n < 50, X AS X.n >= A.n AND X.n < 80, B AS n >= 80) AS m`},
+	{name: "versions", sinks: []string{"v"}, script: `
+CREATE SOURCE a (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INTERVAL '1 second')
+  FROM 'file:DIR/part-0.csv' FORMAT CSV WITH (max_rows_per_interval = 60);
+CREATE SOURCE b (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INTERVAL '1 second')
+  FROM 'file:DIR/part-1.csv' FORMAT CSV WITH (max_rows_per_interval = 45);
+CREATE SINK v INTO 'file:OUT/v' FORMAT CSV AS
+  SELECT a.user, a.at, a.n, b.at AS since, b.n AS price FROM a LEFT JOIN b FOR SYSTEM_TIME AS OF a.at ON a.user = b.user`},
 	{name: "table", sinks: []string{"j", "w"}, script: `
 CREATE SOURCE a (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INTERVAL '1 second')
   FROM 'file:DIR/part-0.csv' FORMAT CSV WITH (max_rows_per_interval = 60);

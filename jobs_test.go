@@ -106,6 +106,13 @@ CREATE SINK s INTO 'file:OUT/s' FORMAT CSV AS
 CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS
   SELECT window.end, count(*) AS pairs, sum(a.n - b.n) AS d FROM e a JOIN odd b
     ON a.user = b.user AND a.at > b.at AND a.at <= b.at + INTERVAL '1 second' GROUP BY window(a.at, '2 seconds')`},
+	{name: "joins with versions", sinks: []string{"v", "w"}, minRows: 9, script: eventSource + `
+CREATE VIEW prices AS SELECT at, user, n AS price FROM e WHERE n % 10 = 1;
+CREATE SINK v INTO 'file:OUT/v' FORMAT CSV AS
+  SELECT e.at, e.user, n, p.at AS since, price FROM e LEFT JOIN prices FOR SYSTEM_TIME AS OF e.at AS p ON e.user = p.user AND price < 80;
+CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS
+  SELECT window.end, count(*) AS c, sum(n * price) AS s FROM e JOIN prices FOR SYSTEM_TIME AS OF e.at AS p ON e.user = p.user
+  GROUP BY window(e.at, '2 seconds')`},
 	{name: "joins with a table, below an aggregate and above one", sinks: []string{"l", "w", "a"}, minRows: 10, script: eventSource + `
 CREATE TABLE users (name TEXT, level BIGINT) FROM 'file:DIR/_users.csv' FORMAT CSV WITH (refresh = 'on change');
 CREATE SINK l INTO 'file:OUT/l' FORMAT CSV AS SELECT at, user, n, level FROM e LEFT JOIN users ON user = name AND n < level;

@@ -36,6 +36,9 @@ func Build(n *Node, env Env) (Operator, error) {
 	case *MatchSpec:
 		return NewMatch(n.Name, s, n.Schema, env)
 	case *JoinSpec:
+		if s.AsOf {
+			return NewAsOf(n.Name, s, n.Schema, env)
+		}
 		return NewJoin(n.Name, s, n.Schema, env)
 	case *TableJoinSpec:
 		return NewTableJoin(s, n.Schema, env)

@@ -192,24 +192,30 @@ func (j *join) Process(ctx context.Context, input int, in batch.Batch, emit batc
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	s := &j.sides[input]
 	sel, err := j.admit(ctx, input, &in, emit)
 	if err != nil {
 		return err
 	}
-	b := batch.Batch{Rows: in.Rows, Sel: sel}
-	n := b.NumLive()
+	first, err := j.keep(input, &batch.Batch{Rows: in.Rows, Sel: sel})
+	if err != nil || int(first) == j.sides[input].len() {
+		return err
+	}
+	return j.match(ctx, input, first, emit)
+}
+
+// keep keeps the live rows of b, of which admit has computed the keys, and returns the first of them. They are in no chain yet.
+func (j *join) keep(input int, b *batch.Batch) (first int32, err error) {
+	s, n := &j.sides[input], b.NumLive()
 	if n == 0 {
-		return nil
+		return int32(s.len()), nil
 	}
 	if err := s.check(n); err != nil {
-		return fmt.Errorf("%s: input %d: %w", j.name, input, err)
+		return 0, fmt.Errorf("%s: input %d: %w", j.name, input, err)
 	}
 	j.groups = batch.GrowSlice(j.mem, j.groups, n)[:n]
-	j.keys.lookup(j.keyColumns, sel, j.groups)
+	j.keys.lookup(j.keyColumns, b.Sel, j.groups)
 	j.growEnds()
-	first := s.append(&b, j.groups)
-	return j.match(ctx, input, first, emit)
+	return s.append(b, j.groups), nil
 }
 
 // admit computes the keys of in and returns its rows that can match, nil if these are all. Late ones are dropped. A row with a

@@ -57,6 +57,11 @@ type JoinSpec struct {
 	Output []int
 	// PerInterval says that only rows of the same interval match. Time is then nil.
 	PerInterval bool
+	// AsOf says that each left row matches one right row at most: the latest one with its keys that is not after it by Time, which
+	// then has no bounds and is no arrival time. Residual is asked of that row alone. Kind is InnerJoin or LeftJoin.
+	AsOf bool
+	// hasSplits says that the last column of each input is the SplitKey of its rows, which is kept.
+	hasSplits bool
 }
 
 // JoinTime says that left time - right time is between Lower and Upper, both included. A row is late, and dropped, if its time is
@@ -72,7 +77,9 @@ type JoinTime struct {
 }
 
 // RetiresLeft says whether rows of the left input are known, at some time, to match nothing that is yet to come.
-func (s *JoinSpec) RetiresLeft() bool { return s.PerInterval || s.Time != nil && s.Time.HasLower }
+func (s *JoinSpec) RetiresLeft() bool {
+	return s.PerInterval || s.AsOf || s.Time != nil && s.Time.HasLower
+}
 
 // RetiresRight is RetiresLeft for the right input.
 func (s *JoinSpec) RetiresRight() bool { return s.PerInterval || s.Time != nil && s.Time.HasUpper }
@@ -84,13 +91,18 @@ func (s *JoinSpec) String() string {
 		keys[i] = s.LeftKeys[i].String() + " = " + s.RightKeys[i].String()
 	}
 	text := s.Kind.String() + " join on [" + strings.Join(keys, ", ") + "]"
-	if s.Time != nil {
+	switch {
+	case s.AsOf:
+		text += fmt.Sprintf(" as of left column %d, the latest by right column %d", s.Time.Left, s.Time.Right)
+	case s.Time != nil:
 		text += " " + s.Time.String()
 	}
 	if s.Residual != nil {
 		text += " and " + s.Residual.String()
 	}
 	switch {
+	case s.AsOf:
+		text += ", keeps one right row per key"
 	case s.PerInterval:
 		text += " per interval"
 	case !s.RetiresLeft() && !s.RetiresRight():
@@ -130,6 +142,9 @@ func (s *JoinSpec) validate(name string) error {
 	}
 	if s.PerInterval && s.Time != nil {
 		errs = append(errs, fmt.Errorf("%s: rows are joined per interval or by their times, not both", name))
+	}
+	if s.AsOf && (s.PerInterval || s.Time == nil || s.Time.HasLower || s.Time.HasUpper || s.Time.Arrival || s.Kind != InnerJoin && s.Kind != LeftJoin) {
+		errs = append(errs, fmt.Errorf("%s: a join as of a time is an inner or left one, with two columns of event time and no bounds", name))
 	}
 	if t := s.Time; t != nil && (t.Lower%time.Microsecond != 0 || t.Upper%time.Microsecond != 0) {
 		errs = append(errs, fmt.Errorf("%s: bounds of times must be whole microseconds: %s, %s", name, t.Lower, t.Upper))
@@ -252,6 +267,9 @@ func (s *JoinSpec) kept(side int) []int {
 	}
 	if t := s.time(side); t >= 0 {
 		isKept[t] = true
+	}
+	if s.hasSplits {
+		isKept[len(isKept)-1] = true
 	}
 	var columns []int
 	for i, is := range isKept {

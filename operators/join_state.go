@@ -26,6 +26,9 @@ func joinTables(name string, spec *JoinSpec) []StateTable {
 	if spec.PerInterval {
 		return nil
 	}
+	if spec.AsOf {
+		spec = spec.withSplits()
+	}
 	tables := make([]StateTable, 2)
 	for side, part := range [...]string{"/left", "/right"} {
 		fields := []arrow.Field{{Name: joinRowColumn, Type: batch.BigInt}}
@@ -45,8 +48,10 @@ func joinTables(name string, spec *JoinSpec) []StateTable {
 	return tables
 }
 
-// keepsMatches says whether the state has which rows of a side have matched. Those of a semi or anti join are gone then.
-func (s *JoinSpec) keepsMatches(side int) bool { return s.isOuter(side) && s.Kind != AntiJoin }
+// keepsMatches says whether the state has which rows of a side have matched. Those of a semi or anti join, or one as of a time, are gone then.
+func (s *JoinSpec) keepsMatches(side int) bool {
+	return s.isOuter(side) && s.Kind != AntiJoin && !s.AsOf
+}
 
 // meaning says what the rows of a side are kept for. A residual may change: pairs that were made stay made.
 func (s *JoinSpec) meaning(side string) string {
@@ -55,7 +60,9 @@ func (s *JoinSpec) meaning(side string) string {
 		keys[i] = s.LeftKeys[i].String() + " = " + s.RightKeys[i].String()
 	}
 	text := fmt.Sprintf("the %s side of a %s join on %s", side, s.Kind, strings.Join(keys, " AND "))
-	if t := s.Time; t != nil {
+	if t := s.Time; t != nil && s.AsOf {
+		text += fmt.Sprintf(" as of %s, the latest by %s", s.Inputs[0].Field(t.Left).Name, s.Inputs[1].Field(t.Right).Name)
+	} else if t != nil {
 		text += fmt.Sprintf(" within %s - %s", s.Inputs[0].Field(t.Left).Name, s.Inputs[1].Field(t.Right).Name)
 		if t.HasLower {
 			text += " >= " + durationText(t.Lower)

@@ -24,6 +24,7 @@ type joinCase struct {
 	name     string
 	kind     operators.JoinKind
 	within   *operators.JoinTime
+	asOf     bool   // instead of within
 	residual string // "" or b > k
 	in, want string
 	late     int
@@ -44,6 +45,9 @@ func (c *joinCase) spec() *operators.JoinSpec {
 	}
 	if c.kind == operators.SemiJoin || c.kind == operators.AntiJoin {
 		s.Output = []int{1, 2, 0}
+	}
+	if c.asOf {
+		s.AsOf, s.Time = true, &operators.JoinTime{}
 	}
 	if c.residual != "" {
 		both := arrow.NewSchema(append(joinInputs[0].Fields(), joinInputs[1].Fields()...), nil)
@@ -204,7 +208,7 @@ func (c *joinCase) run(t *testing.T) {
 	spec := c.spec()
 	optest.Run(t, optest.Case{
 		New: func(env operators.Env) (operators.Operator, error) {
-			return operators.NewJoin("test.join", spec, spec.Schema(), env)
+			return operators.Build(&operators.Node{Name: "test.join", Spec: spec, Schema: spec.Schema()}, env)
 		},
 		Schemas: joinInputs, EventTime: []int{0, 0}, In: c.in, Want: c.want, WantLate: c.late, Unordered: true,
 	})

@@ -33,8 +33,7 @@ func (b *binder) joined(c *queryContext, s *selectClause, left *relation) (*rela
 // after a fault.
 func (b *binder) join(c *queryContext, left *relation, j *joinClause, where node) (r *relation, used bool) {
 	if j.right.asOf != nil {
-		b.fault(j.right.asOf.place(), "not supported yet: FOR SYSTEM_TIME AS OF")
-		return nil, false
+		return b.joinAsOf(c, left, j, where)
 	}
 	if t := c.scope.tableNamed(j.right); t != nil {
 		return b.joinTable(left, j, t, where)

@@ -47,7 +47,7 @@ func NewAsOf(name string, spec *JoinSpec, schema *arrow.Schema, env Env) (Operat
 	a := &asOf{join: op.(*join), isLinked: true}
 	a.split = batch.NewColumn(a.mem, batch.BigInt)
 	for i := range a.views {
-		a.views[i] = batch.NewView(a.join.spec.Inputs[i])
+		a.views[i] = batch.NewView(a.spec.Inputs[i])
 	}
 	return a, nil
 }

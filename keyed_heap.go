@@ -4,11 +4,11 @@ import "cmp"
 
 // due is something that is to happen at a time.
 type due struct {
-	at     int64 // a batch.Time
-	order  uint64
-	number int64
-	slot   int32
-	of     int32
+	at     int64  // a batch.Time
+	order  uint64 // of rows: Origin.SplitKey
+	number int64  // tells those of equal time apart
+	slot   int32  // whose it is
+	of     int32  // of what expires: the index of the variable
 }
 
 // compare orders by time, then by order and number.

@@ -14,7 +14,7 @@ import (
 )
 
 // maxEndTimers is how many timers may fire in event time after the end of the input, besides those that are set then: more are a timer
-// that sets the next one for ever. A minute of days is some 1.5 million in a thousand years.
+// that sets the next one for ever. One a minute comes to two years.
 const maxEndTimers = 1 << 20
 
 // maxEmitted is the number of rows after which a Process passes on what was emitted: some 1 MiB of structs.

@@ -81,7 +81,7 @@ func BenchmarkKeyedState(b *testing.B) {
 	}{
 		{name: "keys alone", steps: func(s tidemill.DStream) tidemill.DStream { return keyOf(s).DStream() }},
 		{name: "sql", steps: func(s tidemill.DStream) tidemill.DStream {
-			return keyOf(s).DStream().GroupBy("value").Agg("count(*) AS n")
+			return keyOf(s).DStream().GroupBy("k").Agg("count(*) AS n")
 		}},
 		{name: "process", steps: func(s tidemill.DStream) tidemill.DStream {
 			return tidemill.Process(keyOf(s), tidemill.ProcessSpec[int64, int64, int64]{

@@ -44,7 +44,7 @@ type crashJob struct {
 	// isPerInterval says that rows depend on where intervals are cut: then only what each key has last is compared, and that no
 	// row comes twice.
 	isPerInterval bool
-	// isByClock says that rows depend on what the clock shows: windows over intervals.
+	// isByClock says that rows depend on what the clock shows: windows over intervals, and the first and last row to arrive.
 	isByClock bool
 }
 
@@ -102,7 +102,7 @@ CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INT
   FROM 'file:DIR/part-0.csv' FORMAT CSV WITH (max_rows_per_interval = 60);
 CREATE SINK d INTO 'file:OUT/d' FORMAT CSV AS SELECT DISTINCT user, date_trunc('SECOND', at) AS second, at FROM e;
 CREATE SINK first INTO 'file:OUT/first' FORMAT CSV AS SELECT DISTINCT ON (user) WITHIN INTERVAL '500 milliseconds' * FROM e`},
-	{name: "chosen rows", sinks: []string{"c"}, isPerInterval: true, script: `
+	{name: "chosen rows", isByClock: true, sinks: []string{"c"}, isPerInterval: true, script: `
 CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT) FROM 'file:DIR/part-0.csv' FORMAT CSV WITH (max_rows_per_interval = 60);
 CREATE SINK c INTO 'file:OUT/c' FORMAT CSV AS SELECT user, first(n) AS f, last(at) AS l, max_by(n, at) AS m FROM e GROUP BY user`},
 	{name: "over", sinks: []string{"near", "top"}, script: `

@@ -86,7 +86,7 @@ func TestWrongJobIsRefusedBeforeAnythingIsOpened(t *testing.T) {
 		{
 			name:   "no statement at all",
 			args:   []string{"-e", people + "SELEC name FROM t"},
-			stderr: []string{"line 1, column ", `expected CREATE SOURCE, CREATE VIEW, CREATE SINK, SELECT or WITH, found "SELEC"`, "^\n"},
+			stderr: []string{"line 1, column ", `expected CREATE SOURCE, CREATE TABLE, CREATE VIEW, CREATE SINK, SELECT or WITH, found "SELEC"`, "^\n"},
 		},
 		{
 			name:   "an unfinished text",

@@ -59,6 +59,7 @@ type Context struct {
 	sources []sourceSpec
 	sinks   []sinkSpec
 	tables  map[string]tableSpec // by name
+	lookups map[string]Lookup    // by name, named before the script is bound
 
 	engine   *engine
 	stopOnce sync.Once
@@ -431,7 +432,7 @@ func newEngine(cfg Config, pool *batch.Pool, plan *operators.Plan, sinks []sinkS
 			e.fail(err)
 		}
 	})
-	e.tables = &tables{now: cfg.Clock.Now, bad: e.bad.report, memory: e.checkMemory, failsOnBad: cfg.FailOnBadRow}
+	e.tables = &tables{clock: cfg.Clock, bad: e.bad.report, memory: e.checkMemory, failsOnBad: cfg.FailOnBadRow}
 	return e
 }
 

@@ -13,9 +13,10 @@ import (
 	"github.com/tidemill/tidemill/sql"
 )
 
-// tableSpec is a CREATE TABLE over files.
+// tableSpec is a CREATE TABLE.
 type tableSpec struct {
-	def *sql.TableDef
+	def    *sql.TableDef
+	lookup *lookupSpec // nil for files
 	// open makes a source that reads the table once more.
 	open func() (sourceSpec, error)
 	// onChange says that the table is read again when a file of it has changed, every that it is after a time; 0: never.
@@ -26,6 +27,11 @@ type tableSpec struct {
 // newTable makes the spec of a table, opening nothing.
 func (c *Context) newTable(def *sql.TableDef) (tableSpec, error) {
 	spec := tableSpec{def: def}
+	if strings.HasPrefix(def.URI, lookupScheme) {
+		lookup, err := c.newLookup(def)
+		spec.lookup = lookup
+		return spec, err
+	}
 	source := &sql.SourceDef{Name: def.Name, URI: def.URI, Format: def.Format, Columns: def.Columns, Options: make(map[string]string), Pos: def.Pos}
 	var errs []error
 	for key, value := range def.Options {
@@ -46,7 +52,7 @@ func (c *Context) newTable(def *sql.TableDef) (tableSpec, error) {
 		}
 	}
 	if !strings.HasPrefix(def.URI, "file:") {
-		return spec, errors.Join(append(errs, fmt.Errorf("table %q: what it is, is unknown: write file:PATH", def.URI))...)
+		return spec, errors.Join(append(errs, fmt.Errorf("table %q: what it is, is unknown: write file:PATH or lookup:NAME", def.URI))...)
 	}
 	spec.open = func() (sourceSpec, error) { return c.newSource(source) }
 	if _, err := spec.open(); err != nil {
@@ -57,10 +63,11 @@ func (c *Context) newTable(def *sql.TableDef) (tableSpec, error) {
 
 // tables are what the joins of a job with tables read. The engine refreshes them between two intervals, while nobody reads.
 type tables struct {
-	specs map[string]tableSpec
-	reads []*tableRun
-	now   func() time.Time
-	bad   func(source, split string, row ingest.BadRow)
+	specs   map[string]tableSpec
+	reads   []*tableRun
+	lookups []*lookupRun
+	clock   Clock
+	bad     func(source, split string, row ingest.BadRow)
 	// failsOnBad says that a bad row ends the job.
 	failsOnBad bool
 	// memory reports that the job has outgrown its budget.
@@ -88,15 +95,33 @@ func (t *tables) reader(n *nodeRun, join *operators.TableJoinSpec) (operators.Ta
 	if !known {
 		return nil, fmt.Errorf("table %q is unknown", join.Table)
 	}
+	if spec.lookup != nil {
+		return t.lookupReader(spec.lookup, n, join)
+	}
 	r := &tableRun{tableSpec: spec, node: n, join: join}
 	t.reads = append(t.reads, r)
 	return r.table.NewReader(), nil
 }
 
+// lookupReader returns a reader for a node, whose workers share a cache.
+func (t *tables) lookupReader(spec *lookupSpec, n *nodeRun, join *operators.TableJoinSpec) (operators.TableReader, error) {
+	for _, r := range t.lookups {
+		if r.node == n {
+			return r.newReader(), nil
+		}
+	}
+	r, err := newLookupRun(spec, n, join, t.clock)
+	if err != nil {
+		return nil, err
+	}
+	t.lookups = append(t.lookups, r)
+	return r.newReader(), nil
+}
+
 // refresh reads the tables that were not read yet, and those that are due again.
 func (t *tables) refresh(ctx context.Context) error {
 	for _, r := range t.reads {
-		isDue, version, err := r.isDue(t.now())
+		isDue, version, err := r.isDue(t.clock.Now())
 		if err == nil && isDue {
 			err = t.read(ctx, r, version)
 		}
@@ -144,7 +169,7 @@ func (t *tables) read(ctx context.Context, r *tableRun, version string) error {
 	}
 	rows.Seal()
 	r.table.Replace(rows)
-	r.version, r.readAt = version, t.now()
+	r.version, r.readAt = version, t.clock.Now()
 	return t.memory()
 }
 
@@ -164,7 +189,7 @@ func (t *tables) readSplits(ctx context.Context, r *tableRun, spec sourceSpec, d
 		}
 		w := ingest.NewBlockWriter(ingest.WriterSpec{
 			Split: split.Split, Source: r.def.Name, Name: split.Name, Format: spec.format, Blocks: blocks, Bad: bad,
-			Now: func() batch.Time { return batch.TimeOf(t.now()) },
+			Now: func() batch.Time { return batch.TimeOf(t.clock.Now()) },
 			Send: func(ctx context.Context, b *ingest.Block) error {
 				found, err := decoder.Decode(ctx, b, bad)
 				if err == nil {
@@ -192,5 +217,8 @@ func (t *tables) readSplits(ctx context.Context, r *tableRun, spec sourceSpec, d
 func (t *tables) close() {
 	for _, r := range t.reads {
 		r.table.Replace(nil)
+	}
+	for _, r := range t.lookups {
+		r.cache.Close()
 	}
 }

@@ -60,7 +60,7 @@ type join struct {
 	touched    int32
 	pairFrame  *batch.Frame
 	out        *batch.Frame
-	saver      joinSaver
+	savers     [2]joinSaver
 }
 
 // joinSide is one input of a join.
@@ -389,7 +389,9 @@ func (j *join) Close() {
 	}
 	j.keys.close()
 	j.out.Release()
-	j.saver.close()
+	for i := range j.savers {
+		j.savers[i].close(j.mem)
+	}
 	batch.FreeSlice(j.mem, j.ends)
 	for _, s := range [...][]int32{j.groups, j.gone, j.moved} {
 		batch.FreeSlice(j.mem, s)

@@ -77,34 +77,22 @@ func (s *JoinSpec) meaning(side string) string {
 // StateTables returns the tables of the state.
 func (j *join) StateTables() []StateTable { return j.tables }
 
-// joinSaver has what Snapshot fills.
+// joinSaver has what Snapshot fills, of one side.
 type joinSaver struct {
-	upserts, deleted [2]*batch.Frame
-	rows             [NumShards][]int32
-	numbers          [NumShards][]int64
-	mem              memory.Allocator
+	rowSaver
+	gone *batch.Frame // keys of rows that are to be deleted
 }
 
-func (s *joinSaver) close() {
-	for i := range s.upserts {
-		if s.upserts[i] != nil {
-			s.upserts[i].Release()
-			s.deleted[i].Release()
-		}
+func (s *joinSaver) close(mem memory.Allocator) {
+	if s.gone != nil {
+		s.gone.Release()
 	}
-	for i := range s.rows {
-		batch.FreeSlice(s.mem, s.rows[i])
-		batch.FreeSlice(s.mem, s.numbers[i])
-	}
+	s.rowSaver.close(mem)
 }
-
-// shardOfRow returns the shard of a row with a number.
-func shardOfRow(number int64) int { return int(hashWord(intTag, uint64(number)) >> shardShift) }
 
 // Snapshot gives what changed since the last one to put, in one call per table and shard.
 func (j *join) Snapshot(ctx context.Context, full bool, put func(table string, shard int, upserts, deletedKeys arrow.RecordBatch) error) error {
 	j.index()
-	j.saver.mem = j.mem
 	for side := range j.sides {
 		if err := j.saveSide(ctx, side, full, put); err != nil {
 			return err
@@ -114,45 +102,17 @@ func (j *join) Snapshot(ctx context.Context, full bool, put func(table string, s
 }
 
 func (j *join) saveSide(ctx context.Context, side int, full bool, put func(string, int, arrow.RecordBatch, arrow.RecordBatch) error) error {
-	s, table := &j.sides[side], &j.tables[side]
-	if j.saver.upserts[side] == nil {
-		j.saver.upserts[side] = batch.NewFrame(j.mem, table.Schema)
-		j.saver.deleted[side] = batch.NewFrame(j.mem, table.KeySchema())
+	s, saver := &j.sides[side], &j.savers[side]
+	saver.begin(j.mem, &j.tables[side])
+	if saver.gone == nil {
+		saver.gone = batch.NewFrame(j.mem, j.tables[side].KeySchema())
 	}
-	j.sortByShard(s, full)
-	upserts, deleted := j.saver.upserts[side], j.saver.deleted[side]
-	for shard := range NumShards {
-		rows, numbers := j.saver.rows[shard], j.saver.numbers[shard]
-		if len(rows)+len(numbers) == 0 {
-			continue
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		deleted.Reset(0)
-		for _, n := range numbers {
-			deleted.Columns[0].AppendInt64(n)
-		}
-		deleted.SetRows(len(numbers))
-		upserts.Reset(0)
-		j.saveRows(upserts, side, rows)
-		if err := put(table.Name, shard, upserts.Rows(), deleted.Rows()); err != nil {
-			return err
-		}
-	}
-	s.numSaved, s.changed, s.deleted = s.len(), s.changed[:0], s.deleted[:0]
-	return nil
-}
-
-// sortByShard sets, per shard, which rows of a side are to be saved, and the numbers of those that are to be deleted.
-func (j *join) sortByShard(s *joinSide, full bool) {
-	for i := range j.saver.rows {
-		j.saver.rows[i], j.saver.numbers[i] = j.saver.rows[i][:0], j.saver.numbers[i][:0]
-	}
+	saver.gone.Reset(0)
+	saver.shards = batch.GrowSlice(j.mem, saver.shards, s.len())
 	add := func(row int32) {
 		if s.marks[row]&rowGone == 0 {
-			to := &j.saver.rows[shardOfRow(s.numbers[row])]
-			*to = batch.AppendSlice(j.mem, *to, row)
+			saver.ids = batch.AppendSlice(j.mem, saver.ids, row)
+			saver.shards[row] = uint8(shardOfRow(s.numbers[row]))
 		}
 	}
 	from := s.numSaved
@@ -163,13 +123,18 @@ func (j *join) sortByShard(s *joinSide, full bool) {
 			add(row)
 		}
 		for _, n := range s.deleted {
-			to := &j.saver.numbers[shardOfRow(n)]
-			*to = batch.AppendSlice(j.mem, *to, n)
+			saver.gone.Columns[0].AppendInt64(n)
 		}
+		saver.gone.SetRows(len(s.deleted))
 	}
 	for row := from; row < s.len(); row++ {
 		add(int32(row))
 	}
+	if err := saver.save(ctx, saver.gone, put, func(f *batch.Frame, rows []int32) { j.saveRows(f, side, rows) }); err != nil {
+		return err
+	}
+	s.numSaved, s.changed, s.deleted = s.len(), s.changed[:0], s.deleted[:0]
+	return nil
 }
 
 func (j *join) saveRows(f *batch.Frame, side int, rows []int32) {
@@ -187,7 +152,6 @@ func (j *join) saveRows(f *batch.Frame, side int, rows []int32) {
 	for i, c := range cols {
 		c.AppendFrom(s.frame.Columns[i], rows)
 	}
-	f.SetRows(len(rows))
 }
 
 // Restore takes rows of a Snapshot back.

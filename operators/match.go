@@ -38,6 +38,7 @@ type match struct {
 	closed   batch.Time // watermark of the last interval
 	retired  int64
 	search   matchSearch
+	saver    rowSaver
 	interval batch.Interval
 
 	// Scratch.
@@ -52,8 +53,7 @@ type match struct {
 type partition struct {
 	rows  []int32 // in the store; the first ready of them in order of time
 	ready int
-	wake  batch.Time // nothing happens before the watermark has passed it
-	shard uint8
+	wake  batch.Time    // nothing happens before the watermark has passed it
 	path  []uint8       // variables of the first rows, as far as the search has come
 	stack []matchChoice // what is left to try, the next one last
 	pc    int32         // where the search stands
@@ -177,14 +177,8 @@ func (m *match) inTime(in *batch.Batch, times arrow.Array) {
 
 // addParts makes partitions for groups that are new.
 func (m *match) addParts() {
-	from := len(m.parts)
-	if from == m.table.len() {
-		return
-	}
-	shards := make([]uint8, m.table.len())
-	m.table.shards(shards)
-	for _, shard := range shards[from:] {
-		m.parts = append(m.parts, partition{wake: batch.MaxTime, shard: shard})
+	for len(m.parts) < m.table.len() {
+		m.parts = append(m.parts, partition{wake: batch.MaxTime})
 	}
 }
 
@@ -275,5 +269,6 @@ func (m *match) Close() {
 	}
 	m.search.close()
 	m.store.close()
+	m.saver.close(m.mem)
 	m.table.close()
 }

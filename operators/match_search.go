@@ -277,7 +277,7 @@ func (s *matchSearch) passed(p *partition) int {
 // drop forgets the first n rows of p, and begins a search with the next one.
 func (s *matchSearch) drop(p *partition, n int) {
 	for _, row := range p.rows[:n] {
-		s.store.drop(row, p.shard)
+		s.store.drop(row)
 	}
 	s.dropped += int64(n)
 	p.rows = append(p.rows[:0], p.rows[n:]...)

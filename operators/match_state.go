@@ -37,44 +37,25 @@ func (m *match) StateTables() []StateTable { return m.tables }
 
 // Snapshot gives rows that came and rows that are gone to put.
 func (m *match) Snapshot(ctx context.Context, full bool, put func(table string, shard int, upserts, deletedKeys arrow.RecordBatch) error) error {
-	var rows [NumShards][]int32
-	var gone [NumShards][]int64
-	from := m.store.unsaved
+	s := &m.store
+	m.saver.begin(m.mem, &m.tables[0])
+	from := s.unsaved
 	if full {
 		from = 0
-	} else {
-		for _, g := range m.store.gone {
-			gone[g.shard] = append(gone[g.shard], g.number)
+		s.gone.Reset(0)
+	}
+	m.saver.shards = batch.GrowSlice(m.mem, m.saver.shards, len(s.times))
+	for row := from; row < len(s.times); row++ {
+		if s.numbers[row] >= 0 {
+			m.saver.ids = batch.AppendSlice(m.mem, m.saver.ids, int32(row))
+			m.saver.shards[row] = uint8(shardOfRow(s.numbers[row]))
 		}
 	}
-	for row := from; row < len(m.store.times); row++ {
-		if m.store.numbers[row] >= 0 {
-			shard := m.parts[m.store.groups[row]].shard
-			rows[shard] = append(rows[shard], int32(row))
-		}
+	if err := m.saver.save(ctx, s.gone, put, m.saveRows); err != nil {
+		return err
 	}
-	m.store.unsaved, m.store.gone = len(m.store.times), m.store.gone[:0]
-	upserts, deleted := batch.NewFrame(m.mem, m.tables[0].Schema), batch.NewFrame(m.mem, m.tables[0].KeySchema())
-	defer upserts.Release()
-	defer deleted.Release()
-	for shard := range NumShards {
-		if len(rows[shard]) == 0 && len(gone[shard]) == 0 {
-			continue
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-		upserts.Reset(0)
-		m.saveRows(upserts, rows[shard])
-		deleted.Reset(0)
-		for _, number := range gone[shard] {
-			deleted.Columns[0].AppendInt64(number)
-		}
-		deleted.SetRows(len(gone[shard]))
-		if err := put(m.tables[0].Name, shard, upserts.Rows(), deleted.Rows()); err != nil {
-			return err
-		}
-	}
+	s.unsaved = len(s.times)
+	s.gone.Reset(0)
 	return nil
 }
 
@@ -92,7 +73,6 @@ func (m *match) saveRows(f *batch.Frame, rows []int32) {
 	for i, c := range f.Columns[3+keys:] {
 		c.AppendArray(values.Column(i), 0, rows)
 	}
-	f.SetRows(len(rows))
 }
 
 // Restore stores rows again.

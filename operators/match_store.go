@@ -19,16 +19,10 @@ type matchStore struct {
 	next    int64   // number of the next row
 	live    int
 
-	unsaved int      // rows before it are in the last snapshot
-	gone    []goneID // rows of the last snapshot that are gone since
+	unsaved int          // rows before it are in the last snapshot
+	gone    *batch.Frame // numbers of rows of the last snapshot that are gone since
 
 	spare *batch.Frame // of compact
-}
-
-// goneID is a row that a snapshot has to delete.
-type goneID struct {
-	number int64
-	shard  uint8
 }
 
 func (s *matchStore) init(mem memory.Allocator, spec *MatchSpec) {
@@ -36,6 +30,7 @@ func (s *matchStore) init(mem memory.Allocator, spec *MatchSpec) {
 	fields := matchValueFields(spec)
 	s.values = batch.NewFrame(mem, arrow.NewSchema(fields, nil))
 	s.spare = batch.NewFrame(mem, arrow.NewSchema(fields, nil))
+	s.gone = batch.NewFrame(mem, arrow.NewSchema([]arrow.Field{{Name: "row", Type: batch.BigInt}}, nil))
 }
 
 // append stores the rows that sel names, of partitions groups and of one split, and returns the first of them.
@@ -58,10 +53,11 @@ func (s *matchStore) append(times arrow.Array, values []arrow.Array, sel, groups
 	return int32(first)
 }
 
-// drop forgets a row, of a partition that is in shard.
-func (s *matchStore) drop(row int32, shard uint8) {
+// drop forgets a row.
+func (s *matchStore) drop(row int32) {
 	if int(row) < s.unsaved {
-		s.gone = append(s.gone, goneID{s.numbers[row], shard})
+		s.gone.Columns[0].AppendInt64(s.numbers[row])
+		s.gone.SetRows(s.gone.Len() + 1)
 	}
 	s.numbers[row] = -1
 	s.live--
@@ -119,6 +115,7 @@ func (s *matchStore) bytes() int64 {
 func (s *matchStore) close() {
 	s.values.Release()
 	s.spare.Release()
+	s.gone.Release()
 	batch.FreeSlice(s.mem, s.times)
 	batch.FreeSlice(s.mem, s.numbers)
 	batch.FreeSlice(s.mem, s.can)

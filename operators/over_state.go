@@ -94,7 +94,7 @@ func (o *over) Snapshot(ctx context.Context, full bool, put func(table string, s
 	}
 	s.shards = batch.GrowSlice(o.mem, s.shards, o.rows.Len())
 	for _, row := range s.ids {
-		s.shards[row] = uint8(hashWord(intTag, uint64(o.kept.ids[row])) >> shardShift)
+		s.shards[row] = uint8(shardOfRow(o.kept.ids[row]))
 	}
 	if err := s.save(ctx, c.gone, put, o.fill); err != nil {
 		return err

@@ -24,6 +24,9 @@ type rowSaver struct {
 	key              []byte
 }
 
+// shardOfRow returns the shard of a row with a number.
+func shardOfRow(number int64) int { return int(hashWord(intTag, uint64(number)) >> shardShift) }
+
 // begin starts with no rows.
 func (s *rowSaver) begin(mem memory.Allocator, table *StateTable) {
 	if s.upserts == nil {

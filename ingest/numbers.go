@@ -6,6 +6,8 @@ import (
 	"math/bits"
 	"strconv"
 	"unsafe"
+
+	"github.com/tidemill/tidemill/batch"
 )
 
 const (
@@ -27,26 +29,15 @@ func digits(buf []byte, p int) (v uint64, n int) {
 			if k == 0 {
 				return v, n
 			}
-			return v*pow10[k] + eightDigits(t<<(64-8*k)), n + k
+			return v*pow10[k] + batch.EightDigits(t<<(64-8*k)), n + k
 		}
-		v = v*1e8 + eightDigits(t)
+		v = v*1e8 + batch.EightDigits(t)
 		n += 8
 	}
 }
 
 // lowBytes returns a mask of the n lowest bytes.
 func lowBytes(n int) uint64 { return 1<<(8*n) - 1 }
-
-// notDigits is not 0 if one of the bytes is above 9.
-func notDigits(t uint64) uint64 { return (t + (0x80-10)*ones | t) & highs }
-
-// eightDigits returns the value of 8 digits of one byte each, the first one lowest: pairs, then fours, then eights, by one
-// multiplication each (Lemire 2018, "Quickly parsing eight digits").
-func eightDigits(t uint64) uint64 {
-	t = t * (1 + 10<<8) >> 8 & 0x00FF00FF00FF00FF
-	t = t * (1 + 100<<16) >> 16 & 0x0000FFFF0000FFFF
-	return t * (1 + 10000<<32) >> 32
-}
 
 var pow10 = [...]uint64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19}
 

@@ -3,6 +3,8 @@ package ingest
 import (
 	"math"
 	"math/bits"
+
+	"github.com/tidemill/tidemill/batch"
 )
 
 // span is where a value is: the index of its first byte in the lower half, the index behind its last one in the upper half. 0 is
@@ -102,16 +104,16 @@ func (d *recordDecoder) readInts(c *columnWriter, spans []span, row int) int {
 		case size > 8:
 			low := load(buf, to-8) ^ '0'*ones
 			word <<= (128 - 8*size) & 63
-			if notDigits(word)|notDigits(low) != 0 {
+			if batch.NotDigits(word)|batch.NotDigits(low) != 0 {
 				size = 0
 			}
-			v = eightDigits(word)*1e8 + eightDigits(low)
+			v = batch.EightDigits(word)*1e8 + batch.EightDigits(low)
 		case size > 0:
 			word <<= (64 - 8*size) & 63
-			if notDigits(word) != 0 {
+			if batch.NotDigits(word) != 0 {
 				size = 0
 			}
-			v = eightDigits(word)
+			v = batch.EightDigits(word)
 		}
 		if size <= 0 {
 			if !d.readOther(c, s, row+r) {
@@ -182,10 +184,10 @@ func readPlaces(out []float64, buf []byte, spans []span, places int) int {
 		}
 		word <<= (64 - 8*size) & 63
 		digits := word&below<<8 | word&above
-		if notDigits(digits)|(word^dot)&dotMask != 0 {
+		if batch.NotDigits(digits)|(word^dot)&dotMask != 0 {
 			return r
 		}
-		v := float64(int64(eightDigits(digits))) / divisor
+		v := float64(int64(batch.EightDigits(digits))) / divisor
 		out[r] = math.Float64frombits(math.Float64bits(v) | uint64(negative)<<63)
 	}
 	return len(spans)
@@ -217,10 +219,10 @@ func shortDecimal(buf []byte, from, to int) (v float64, places int, ok bool) {
 			whole = 0
 		}
 	}
-	if notDigits(word) != 0 || whole <= 0 || isZero && whole > 1 {
+	if batch.NotDigits(word) != 0 || whole <= 0 || isZero && whole > 1 {
 		return 0, 0, false
 	}
-	v = float64(int64(eightDigits(word))) / pow10Exact[places]
+	v = float64(int64(batch.EightDigits(word))) / pow10Exact[places]
 	return math.Float64frombits(math.Float64bits(v) | uint64(negative)<<63), places, true
 }
 

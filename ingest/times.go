@@ -1,6 +1,10 @@
 package ingest
 
-import "time"
+import (
+	"time"
+
+	"github.com/tidemill/tidemill/batch"
+)
 
 // timeParser reads TIMESTAMP values. It remembers the last date, so that a run of times of one day costs no calendar. It is used
 // by one goroutine at a time.
@@ -97,10 +101,10 @@ func (t *timeParser) parseUsual(buf []byte, from, to int) (us int64, ok bool) {
 	}
 	digits &= lowBytes(decimals)
 	if buf[from+10] != 'T' || byte(fraction) != '.' || buf[to-1] != 'Z' || decimals == 0 && size != len("2026-03-01T10:11:12Z") ||
-		notDigits(clock)|notDigits(digits)|clock&0x0000FF0000FF0000 != 0 || hour > 23 || minute > 59 || second > 59 {
+		batch.NotDigits(clock)|batch.NotDigits(digits)|clock&0x0000FF0000FF0000 != 0 || hour > 23 || minute > 59 || second > 59 {
 		return 0, false
 	}
-	return t.midnight + int64(hour*3600+minute*60+second)*microsPerSecond + int64(eightDigits(digits)/100), true
+	return t.midnight + int64(hour*3600+minute*60+second)*microsPerSecond + int64(batch.EightDigits(digits)/100), true
 }
 
 // setDate makes the first ten bytes of v the date, and says whether they are one.

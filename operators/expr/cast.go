@@ -171,11 +171,15 @@ func boolFromText(c *kernel) {
 
 func bigIntFromText(c *kernel) {
 	out, a := c.out.Int64s(), &c.args[0]
+	text, offsets := a.text, a.offsets
 	for _, i := range c.rows {
-		v, ok := parseBigInt(trimBytes(a.bytes(i)))
+		s := text[offsets[i]:offsets[i+1]]
+		v, ok := batch.ShortInt(s)
 		if !ok {
-			c.failText(i, a.bytes(i), "no BIGINT")
-			continue
+			if v, ok = parseBigInt(trimBytes(s)); !ok {
+				c.failText(i, s, "no BIGINT")
+				continue
+			}
 		}
 		out[i] = v
 	}

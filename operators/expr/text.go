@@ -2,6 +2,7 @@ package expr
 
 import (
 	"bytes"
+	"encoding/binary"
 	"fmt"
 	"math"
 	"unicode/utf8"
@@ -141,6 +142,10 @@ func byteOffset(s []byte, n int64) int {
 		return len(s)
 	}
 	at := 0
+	for n >= 8 && len(s)-at >= 8 && binary.LittleEndian.Uint64(s[at:])&highBits == 0 {
+		at += 8
+		n -= 8
+	}
 	for ; n > 0 && at < len(s); n-- {
 		if s[at] < utf8.RuneSelf {
 			at++

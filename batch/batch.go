@@ -4,7 +4,6 @@ package batch
 
 import (
 	"math"
-	"strings"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -145,42 +144,3 @@ func (b *Batch) NumLive() int {
 
 // Emit passes a Batch downstream, which borrows it for the call. An error from Emit is returned unchanged.
 type Emit func(Batch) error
-
-// The types of columns, under their SQL names.
-var (
-	Boolean   arrow.DataType = arrow.FixedWidthTypes.Boolean
-	BigInt    arrow.DataType = arrow.PrimitiveTypes.Int64
-	Double    arrow.DataType = arrow.PrimitiveTypes.Float64
-	Text      arrow.DataType = arrow.BinaryTypes.String
-	Timestamp arrow.DataType = arrow.FixedWidthTypes.Timestamp_us
-	TextList  arrow.DataType = arrow.ListOf(arrow.BinaryTypes.String)
-)
-
-// TypeName returns the SQL name of t, for messages and EXPLAIN.
-func TypeName(t arrow.DataType) string {
-	switch t.ID() {
-	case arrow.BOOL:
-		return "BOOLEAN"
-	case arrow.INT64:
-		return "BIGINT"
-	case arrow.FLOAT64:
-		return "DOUBLE"
-	case arrow.STRING:
-		return "TEXT"
-	case arrow.TIMESTAMP:
-		return "TIMESTAMP"
-	case arrow.NULL:
-		return "NULL"
-	case arrow.DICTIONARY:
-		return TypeName(t.(*arrow.DictionaryType).ValueType)
-	case arrow.LIST:
-		return "ARRAY<" + TypeName(t.(*arrow.ListType).Elem()) + ">"
-	case arrow.STRUCT:
-		var fields []string
-		for _, f := range t.(*arrow.StructType).Fields() {
-			fields = append(fields, f.Name+" "+TypeName(f.Type))
-		}
-		return "STRUCT<" + strings.Join(fields, ", ") + ">"
-	}
-	return t.String()
-}

@@ -6,6 +6,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/bitutil"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"github.com/tidemill/tidemill/batch/decimal"
 	"github.com/tidemill/tidemill/internal/invariants"
 )
 
@@ -28,6 +29,7 @@ type Column struct {
 	valid   []byte
 	ints    []int64
 	floats  []float64
+	nums    []decimal.Num
 	bits    []byte
 	offsets []int32
 	data    []byte
@@ -105,6 +107,8 @@ func (c *Column) growRows(rowCap int) {
 		c.ints = GrowSlice(c.mem, c.ints, c.rowCap)
 	case arrow.FLOAT64:
 		c.floats = GrowSlice(c.mem, c.floats, c.rowCap)
+	case arrow.DECIMAL128:
+		c.nums = GrowSlice(c.mem, c.nums, c.rowCap)
 	case arrow.BOOL:
 		c.bits = GrowSlice(c.mem, c.bits, c.rowCap/8)
 	case arrow.STRING, arrow.LIST:
@@ -113,11 +117,14 @@ func (c *Column) growRows(rowCap int) {
 	}
 }
 
-// Int64s returns the rows of a BIGINT or TIMESTAMP column, to read or write until the next Reset or Append.
+// Int64s returns the rows of a column that is stored as BIGINT or TIMESTAMP, to read or write until the next Reset or Append.
 func (c *Column) Int64s() []int64 { return c.ints[:c.n] }
 
 // Float64s returns the rows of a DOUBLE column, to read or write until the next Reset or Append.
 func (c *Column) Float64s() []float64 { return c.floats[:c.n] }
+
+// Decimals returns the rows of a DECIMAL column, to read or write until the next Reset or Append.
+func (c *Column) Decimals() []decimal.Num { return c.nums[:c.n] }
 
 // Bits returns the values of a BOOLEAN column as a bitmap, to read or write until the next Reset or Append.
 func (c *Column) Bits() []byte { return c.bits[:(c.n+7)/8] }
@@ -190,6 +197,9 @@ func (c *Column) AppendInt64(v int64) { i := c.grow(); c.ints[i] = v }
 // AppendFloat64 adds a row to a DOUBLE column.
 func (c *Column) AppendFloat64(v float64) { i := c.grow(); c.floats[i] = v }
 
+// AppendDecimal adds a row to a DECIMAL column.
+func (c *Column) AppendDecimal(v decimal.Num) { i := c.grow(); c.nums[i] = v }
+
 // AppendBool adds a row to a BOOLEAN column.
 func (c *Column) AppendBool(v bool) { c.SetBool(c.grow(), v) }
 
@@ -207,6 +217,8 @@ func (c *Column) AppendNull() {
 		c.ints[i] = 0
 	case arrow.FLOAT64:
 		c.floats[i] = 0
+	case arrow.DECIMAL128:
+		c.nums[i] = decimal.Num{}
 	}
 	for _, f := range c.fields {
 		f.AppendNull()
@@ -231,6 +243,8 @@ func (c *Column) AppendRow(arr arrow.Array, i int) {
 		c.AppendBool(a.Value(i))
 	case *array.String:
 		c.AppendString(a.Value(i))
+	case *array.Decimal128:
+		c.AppendDecimal(a.Value(i))
 	case *array.Dictionary:
 		c.AppendRow(a.Dictionary(), a.GetValueIndex(i))
 	case *array.List:
@@ -266,6 +280,9 @@ func (c *Column) AppendArray(arr arrow.Array, n int, sel []int32) {
 	case *array.Float64:
 		c.extend(len(sel))
 		gather(c.floats[old:], a.Float64Values(), sel)
+	case *array.Decimal128:
+		c.extend(len(sel))
+		gather(c.nums[old:], a.Values(), sel)
 	case *array.String:
 		c.appendTexts(a, sel)
 		return
@@ -296,6 +313,9 @@ func (c *Column) appendRange(arr arrow.Array, n int) {
 	case *array.Float64:
 		c.extend(n)
 		copy(c.floats[old:c.n], a.Float64Values())
+	case *array.Decimal128:
+		c.extend(n)
+		copy(c.nums[old:c.n], a.Values())
 	case *array.String:
 		c.appendText(a, n)
 	default:
@@ -328,7 +348,7 @@ func (c *Column) extend(n int) {
 	}
 }
 
-func gather[T int64 | float64](dst, src []T, sel []int32) {
+func gather[T int64 | float64 | decimal.Num](dst, src []T, sel []int32) {
 	dst = dst[:len(sel)]
 	for k, i := range sel {
 		dst[k] = src[i]
@@ -433,6 +453,8 @@ func (c *Column) makeArray() arrow.Array {
 		buffers = append(buffers, memory.NewBufferBytes(arrow.Int64Traits.CastToBytes(c.ints[:c.rowCap])))
 	case arrow.FLOAT64:
 		buffers = append(buffers, memory.NewBufferBytes(arrow.Float64Traits.CastToBytes(c.floats[:c.rowCap])))
+	case arrow.DECIMAL128:
+		buffers = append(buffers, memory.NewBufferBytes(arrow.Decimal128Traits.CastToBytes(c.nums[:c.rowCap])))
 	case arrow.BOOL:
 		buffers = append(buffers, memory.NewBufferBytes(c.bits))
 	case arrow.STRING:
@@ -464,6 +486,7 @@ func (c *Column) Release() {
 	FreeSlice(c.mem, c.valid)
 	FreeSlice(c.mem, c.ints)
 	FreeSlice(c.mem, c.floats)
+	FreeSlice(c.mem, c.nums)
 	FreeSlice(c.mem, c.bits)
 	FreeSlice(c.mem, c.offsets)
 	FreeSlice(c.mem, c.data)
@@ -481,7 +504,7 @@ func timestampInts(a *array.Timestamp) []int64 {
 	return arrow.Int64Traits.CastFromBytes(arrow.TimestampTraits.CastToBytes(a.TimestampValues()))
 }
 
-// Int64s returns the values of a BIGINT or TIMESTAMP array, NULLs undefined.
+// Int64s returns the values of an array that is stored as BIGINT or TIMESTAMP, NULLs undefined.
 func Int64s(arr arrow.Array) []int64 {
 	if a, ok := arr.(*array.Timestamp); ok {
 		return timestampInts(a)

@@ -18,6 +18,9 @@ func (c *Column) AppendFrom(src *Column, rows []int32) {
 	case arrow.FLOAT64:
 		c.extend(len(rows))
 		gather(c.floats[old:], src.floats, rows)
+	case arrow.DECIMAL128:
+		c.extend(len(rows))
+		gather(c.nums[old:], src.nums, rows)
 	case arrow.BOOL:
 		c.extend(len(rows))
 		for k, i := range rows {

@@ -6,8 +6,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
-
-	"github.com/tidemill/tidemill/internal/invariants"
 )
 
 // View is an arrow.RecordBatch over borrowed arrays that is filled anew for every batch without allocating. NumRows may be less
@@ -70,14 +68,14 @@ func (v *View) NewSlice(i, j int64) arrow.RecordBatch {
 		cols[k] = array.NewSlice(c, i, j)
 		defer cols[k].Release()
 		if c.DataType().ID() != schema.Field(k).Type.ID() {
-			schema = withType(schema, k, c.DataType())
+			schema = withFieldType(schema, k, c.DataType())
 		}
 	}
 	return array.NewRecordBatch(schema, cols, j-i)
 }
 
-// withType returns schema with another type of field i.
-func withType(schema *arrow.Schema, i int, dtype arrow.DataType) *arrow.Schema {
+// withFieldType returns schema with another type of field i.
+func withFieldType(schema *arrow.Schema, i int, dtype arrow.DataType) *arrow.Schema {
 	fields, metadata := schema.Fields(), schema.Metadata()
 	fields[i].Type = dtype
 	return arrow.NewSchema(fields, &metadata)
@@ -161,69 +159,4 @@ func (f *Frame) Release() {
 		c.Release()
 	}
 	f.view.n = 0
-}
-
-// Export returns the live rows of b as an ordinary record batch in memory of its own, which outlives b. Dictionaries become
-// columns of their values. The caller releases it.
-func Export(mem memory.Allocator, b Batch) arrow.RecordBatch {
-	builder := array.NewRecordBuilder(mem, plainSchema(b.Rows.Schema()))
-	defer builder.Release()
-	n := b.NumLive()
-	builder.Reserve(n)
-	for k := range n {
-		i := k
-		if b.Sel != nil {
-			i = int(b.Sel[k])
-		}
-		for c, fb := range builder.Fields() {
-			appendValue(fb, b.Rows.Column(c), i)
-		}
-	}
-	return builder.NewRecordBatch()
-}
-
-// plainSchema returns schema with the types of their values in place of dictionaries.
-func plainSchema(schema *arrow.Schema) *arrow.Schema {
-	for i, f := range schema.Fields() {
-		if t, ok := f.Type.(*arrow.DictionaryType); ok {
-			schema = withType(schema, i, t.ValueType)
-		}
-	}
-	return schema
-}
-
-func appendValue(fb array.Builder, arr arrow.Array, i int) {
-	if arr.IsNull(i) {
-		fb.AppendNull()
-		return
-	}
-	switch a := arr.(type) {
-	case *array.Int64:
-		fb.(*array.Int64Builder).Append(a.Value(i))
-	case *array.Timestamp:
-		fb.(*array.TimestampBuilder).Append(a.Value(i))
-	case *array.Float64:
-		fb.(*array.Float64Builder).Append(a.Value(i))
-	case *array.Boolean:
-		fb.(*array.BooleanBuilder).Append(a.Value(i))
-	case *array.String:
-		fb.(*array.StringBuilder).Append(a.Value(i))
-	case *array.Dictionary:
-		appendValue(fb, a.Dictionary(), a.GetValueIndex(i))
-	case *array.List:
-		lb := fb.(*array.ListBuilder)
-		lb.Append(true)
-		start, end := a.ValueOffsets(i)
-		for j := start; j < end; j++ {
-			appendValue(lb.ValueBuilder(), a.ListValues(), int(j))
-		}
-	case *array.Struct:
-		sb := fb.(*array.StructBuilder)
-		sb.Append(true)
-		for k := range a.NumField() {
-			appendValue(sb.FieldBuilder(k), a.Field(k), i)
-		}
-	default:
-		panic(invariants.Failf("frame: export of %s", arr.DataType()))
-	}
 }

@@ -7,13 +7,20 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 )
 
-// AppendJSON appends value i of arr as JSON. NULL is null; a TIMESTAMP is a string; a DOUBLE that is not finite is a string.
+// AppendJSON appends value i of arr as JSON. NULL is null; numbers are numbers, but for those that are not finite; all else but BOOLEAN
+// is a string, of the form that AppendValue has.
 func AppendJSON(dst []byte, arr arrow.Array, i int) []byte {
 	if arr.IsNull(i) {
 		return append(dst, "null"...)
 	}
 	switch a := arr.(type) {
-	case *array.Int64, *array.Boolean:
+	case *array.Int64:
+		if !IsInteger(a.DataType()) {
+			dst = AppendInt(append(dst, '"'), a.DataType(), a.Value(i))
+			return append(dst, '"')
+		}
+		return AppendValue(dst, arr, i)
+	case *array.Boolean, *array.Decimal128:
 		return AppendValue(dst, arr, i)
 	case *array.Float64:
 		if v := a.Value(i); v-v != 0 {
@@ -27,6 +34,10 @@ func AppendJSON(dst []byte, arr arrow.Array, i int) []byte {
 		dst = AppendTime(dst, Time(a.Value(i)))
 		return append(dst, '"')
 	case *array.String:
+		if a.DataType() == Binary {
+			dst = AppendValue(append(dst, '"'), arr, i)
+			return append(dst, '"')
+		}
 		return AppendJSONString(dst, a.Value(i))
 	case *array.Dictionary:
 		return AppendJSON(dst, a.Dictionary(), a.GetValueIndex(i))

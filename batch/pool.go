@@ -11,6 +11,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
+	"github.com/tidemill/tidemill/batch/decimal"
 	"github.com/tidemill/tidemill/internal/invariants"
 )
 
@@ -232,7 +233,7 @@ var (
 
 // Fixed is what MakeSlice allocates: types without pointers.
 type Fixed interface {
-	~int8 | ~int16 | ~int32 | ~int64 | ~uint8 | ~uint16 | ~uint32 | ~uint64 | ~float64
+	~int8 | ~int16 | ~int32 | ~int64 | ~uint8 | ~uint16 | ~uint32 | ~uint64 | ~float64 | decimal.Num
 }
 
 // MakeSlice returns n values from mem, not zeroed. FreeSlice gives them back.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -41,7 +40,7 @@ func appendCell(dst []byte, col arrow.Array, i int) []byte {
 	}
 	start := len(dst)
 	dst = AppendValue(dst, col, i)
-	if TypeName(col.DataType()) == "TEXT" {
+	if id := col.DataType().ID(); id == arrow.STRING || id == arrow.INT64 && !IsInteger(col.DataType()) {
 		if s := string(dst[start:]); !isPlainCell(s) {
 			dst = strconv.AppendQuote(dst[:start], s)
 		}
@@ -111,38 +110,5 @@ func parseCell(col *Column, line string) (rest string, err error) {
 		col.AppendNull()
 		return rest, nil
 	}
-	switch col.Type().ID() {
-	case arrow.INT64:
-		v, err := strconv.ParseInt(cell, 10, 64)
-		if err != nil {
-			return "", err
-		}
-		col.AppendInt64(v)
-	case arrow.FLOAT64:
-		v, err := strconv.ParseFloat(cell, 64)
-		if err != nil {
-			return "", err
-		}
-		col.AppendFloat64(v)
-	case arrow.BOOL:
-		v, err := strconv.ParseBool(cell)
-		if err != nil {
-			return "", err
-		}
-		col.AppendBool(v)
-	case arrow.STRING:
-		col.AppendString(cell)
-	case arrow.TIMESTAMP:
-		v, err := time.Parse(time.RFC3339Nano, cell)
-		if err != nil {
-			return "", err
-		}
-		if year := v.UTC().Year(); year < 0 || year > 9999 {
-			return "", fmt.Errorf("time is outside the years 0 to 9999 in UTC: %s", cell)
-		}
-		col.AppendInt64(v.UnixMicro())
-	default:
-		return "", fmt.Errorf("type %s has no text form here", TypeName(col.Type()))
-	}
-	return rest, nil
+	return rest, AppendParsed(col, []byte(cell))
 }

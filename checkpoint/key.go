@@ -24,6 +24,7 @@ const (
 	timeTag
 	listTag
 	structTag
+	decimalTag
 )
 
 // keyKind is the layout of a key column.
@@ -124,6 +125,10 @@ func appendKey(dst []byte, arr arrow.Array, i int) []byte {
 		return binary.LittleEndian.AppendUint64(append(dst, timeTag), uint64(a.Value(i)))
 	case *array.Float64:
 		return binary.LittleEndian.AppendUint64(append(dst, doubleTag), canonicalBits(a.Value(i)))
+	case *array.Decimal128:
+		v := a.Value(i)
+		dst = binary.LittleEndian.AppendUint64(append(dst, decimalTag), v.LowBits())
+		return binary.LittleEndian.AppendUint64(dst, uint64(v.HighBits()))
 	case *array.Boolean:
 		if a.Value(i) {
 			return append(dst, boolTag, 1)

@@ -146,7 +146,7 @@ func (m *image) readShard(ctx context.Context, shard int, frames []frameRef, fn 
 		}
 		allLive := m.findLive(rows, n, ref.flags&baseFlag != 0)
 		if allLive && n >= passRows {
-			if err := fn(shard, rows); err != nil {
+			if err := m.passOn(shard, rows, fn); err != nil {
 				return err
 			}
 			continue
@@ -163,6 +163,15 @@ func (m *image) readShard(ctx context.Context, shard int, frames []frameRef, fn 
 		}
 	}
 	return m.giveOut(shard, fn)
+}
+
+// passOn gives out all rows of a frame, with the types of SQL for those of the storage.
+func (m *image) passOn(shard int, rows arrow.RecordBatch, fn func(int, arrow.RecordBatch) error) error {
+	if schema := m.table.spec.Schema; batch.StoredSchema(schema) != schema {
+		rows = batch.WithSchema(rows, schema)
+		defer rows.Release()
+	}
+	return fn(shard, rows)
 }
 
 // findLive sets live to the rows whose keys are not in seen, and adds these to it; it returns true, without setting live, if that

@@ -11,6 +11,8 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
+
+	"github.com/tidemill/tidemill/batch"
 )
 
 // maxFrameRows is where rows are cut into frames: about 2 MiB of a narrow table, what Restore holds at once.
@@ -109,7 +111,7 @@ func (t *table) sameSpec(spec *Table) bool {
 // isStorable says whether a column of package batch can have the type.
 func isStorable(t arrow.DataType) bool {
 	switch t := t.(type) {
-	case *arrow.BooleanType, *arrow.Int64Type, *arrow.Float64Type, *arrow.StringType:
+	case *arrow.BooleanType, *arrow.Int64Type, *arrow.Float64Type, *arrow.StringType, *arrow.Decimal128Type, *batch.Logical:
 		return true
 	case *arrow.TimestampType:
 		return t.Unit == arrow.Microsecond
@@ -185,7 +187,7 @@ func (t *table) setSpec(spec *Table) error {
 
 func schemaMessage(schema *arrow.Schema) ([]byte, error) {
 	var w byteWriter
-	p := ipc.GetSchemaPayload(schema, memory.NewGoAllocator())
+	p := ipc.GetSchemaPayload(batch.StoredSchema(schema), memory.NewGoAllocator())
 	defer p.Release()
 	_, err := p.WritePayload(&w)
 	return w.bytes, err
@@ -235,6 +237,10 @@ func (l *Log) saveRows(ctx context.Context, t *table, h frameHeader, rows arrow.
 }
 
 func (l *Log) saveFrame(t *table, h frameHeader, rows arrow.RecordBatch) error {
+	if schema := rows.Schema(); batch.StoredSchema(schema) != schema {
+		rows = batch.WithSchema(rows, batch.StoredSchema(schema))
+		defer rows.Release()
+	}
 	payload, err := ipc.GetRecordBatchPayload(rows, ipc.WithAllocator(zeroed{l.opts.Mem}))
 	if err != nil {
 		return err

@@ -9,6 +9,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 
+	"github.com/tidemill/tidemill/batch"
 	"github.com/tidemill/tidemill/internal/vfs"
 )
 
@@ -230,7 +231,7 @@ func parseSchema(message []byte) (*arrow.Schema, error) {
 		return nil, err
 	}
 	defer r.Release()
-	return r.Schema(), nil
+	return batch.LogicalSchema(r.Schema())
 }
 
 // feed gives an ipc.Reader one message after the other.

@@ -20,6 +20,9 @@ const (
 )
 
 func kindOf(dtype arrow.DataType) (valueKind, bool) {
+	if _, isLogical := dtype.(*batch.Logical); isLogical {
+		return 0, false
+	}
 	switch dtype.ID() {
 	case arrow.INT64:
 		return bigInt, true

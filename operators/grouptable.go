@@ -51,25 +51,19 @@ func newGroupTable(mem memory.Allocator, keys []arrow.DataType, room int) groupT
 	case len(keys) > 1:
 		return newCompositeTable(mem, room)
 	}
-	switch batch.TypeName(keys[0]) {
-	case "BIGINT":
+	switch keys[0].ID() {
+	case arrow.INT64:
 		return newIntTable(mem, intTag, room)
-	case "TIMESTAMP":
+	case arrow.TIMESTAMP:
 		return newIntTable(mem, timeTag, room)
-	case "TEXT":
+	case arrow.STRING:
 		return newTextTable(mem, room)
 	}
 	return newCompositeTable(mem, room)
 }
 
 // isKeyType says whether rows can be grouped by values of a type.
-func isKeyType(t arrow.DataType) bool {
-	switch batch.TypeName(t) {
-	case "BOOLEAN", "BIGINT", "DOUBLE", "TEXT", "TIMESTAMP":
-		return true
-	}
-	return false
-}
+func isKeyType(t arrow.DataType) bool { return batch.IsScalar(t) }
 
 const (
 	// minSlots is what a table begins with: state has a table per shard and pane, most of them small.

@@ -63,6 +63,8 @@ func addLengths(lengths []int32, arr arrow.Array, sel []int32) {
 	switch a := arr.(type) {
 	case *array.Boolean:
 		width = 2
+	case *array.Decimal128:
+		width = 17
 	case *array.String:
 		for k := range lengths {
 			if i := rowOf(sel, k); a.IsNull(i) {

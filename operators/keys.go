@@ -7,9 +7,11 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/decimal128"
 	"github.com/zeebo/xxh3"
 
 	"github.com/tidemill/tidemill/batch"
+	"github.com/tidemill/tidemill/batch/decimal"
 	"github.com/tidemill/tidemill/operators/expr"
 )
 
@@ -18,10 +20,11 @@ import (
 //
 //	NULL       0
 //	BOOLEAN    1, one byte
-//	BIGINT     2, eight bytes
+//	BIGINT     2, eight bytes; so too what is stored as BIGINT, such as INT and DATE
 //	DOUBLE     3, eight bytes of the bits; -0 as 0, every NaN as 0x7FF8000000000000
 //	TEXT       4, length in four bytes, the bytes
 //	TIMESTAMP  5, eight bytes
+//	DECIMAL    8, sixteen bytes (6 and 7 are those of lists and structs in checkpoints)
 const (
 	nullTag byte = iota
 	boolTag
@@ -29,6 +32,7 @@ const (
 	doubleTag
 	textTag
 	timeTag
+	decimalTag = 8
 )
 
 const canonicalNaN = 0x7FF8 << 48
@@ -45,6 +49,8 @@ func AppendKey(dst []byte, arr arrow.Array, i int) []byte {
 		return appendWord(dst, timeTag, uint64(a.Value(i)))
 	case *array.Float64:
 		return appendWord(dst, doubleTag, doubleBits(a.Value(i)))
+	case *array.Decimal128:
+		return appendDecimalKey(dst, a.Value(i))
 	case *array.Boolean:
 		if a.Value(i) {
 			return append(dst, boolTag, 1)
@@ -60,6 +66,11 @@ func AppendKey(dst []byte, arr arrow.Array, i int) []byte {
 
 func appendWord(dst []byte, tag byte, v uint64) []byte {
 	return binary.LittleEndian.AppendUint64(append(dst, tag), v)
+}
+
+func appendDecimalKey(dst []byte, v decimal.Num) []byte {
+	dst = binary.LittleEndian.AppendUint64(append(dst, decimalTag), v.LowBits())
+	return binary.LittleEndian.AppendUint64(dst, uint64(v.HighBits()))
 }
 
 func appendTextKey[T string | []byte](dst []byte, s T) []byte {
@@ -142,6 +153,9 @@ func appendDecodedKey(cols []*batch.Column, key []byte) {
 		case doubleTag:
 			c.AppendFloat64(math.Float64frombits(binary.LittleEndian.Uint64(key)))
 			key = key[8:]
+		case decimalTag:
+			c.AppendDecimal(decimal128.New(int64(binary.LittleEndian.Uint64(key[8:])), binary.LittleEndian.Uint64(key)))
+			key = key[16:]
 		case textTag:
 			n := binary.LittleEndian.Uint32(key)
 			c.AppendText(key[4 : 4+n])
@@ -154,10 +168,7 @@ func appendDecodedKey(cols []*batch.Column, key []byte) {
 func keyTypes(keys []*expr.Spec) []arrow.DataType {
 	types := make([]arrow.DataType, len(keys))
 	for i, k := range keys {
-		types[i] = k.Type
-		if d, ok := k.Type.(*arrow.DictionaryType); ok {
-			types[i] = d.ValueType
-		}
+		types[i] = batch.Dictless(k.Type)
 	}
 	return types
 }

@@ -53,15 +53,15 @@ var (
 	minScatterRows = 512
 )
 
-// newScatter returns a scatter for rows of one key, nil if they can't be scattered: keys must be BIGINT, TIMESTAMP or TEXT,
-// arguments of fixed width.
+// newScatter returns a scatter for rows of one key, nil if they can't be scattered: keys must be stored as BIGINT, TIMESTAMP or
+// TEXT, arguments in eight bytes.
 func newScatter(mem memory.Allocator, keys []arrow.DataType, aggs []AggSpec) *scatter {
 	if len(keys) != 1 {
 		return nil
 	}
 	s := &scatter{mem: mem, key: keys[0], column: make([]int, len(aggs))}
-	switch batch.TypeName(s.key) {
-	case "BIGINT", "TIMESTAMP", "TEXT":
+	switch s.key.ID() {
+	case arrow.INT64, arrow.TIMESTAMP, arrow.STRING:
 	default:
 		return nil
 	}

@@ -32,6 +32,10 @@ func appendSortKey(dst []byte, arr arrow.Array, i int, k SortKey) []byte {
 		dst = binary.BigEndian.AppendUint64(dst, uint64(a.Value(i))^1<<63)
 	case *array.Float64:
 		dst = binary.BigEndian.AppendUint64(dst, uint64(orderOf(a.Value(i)))^1<<63)
+	case *array.Decimal128:
+		v := a.Value(i)
+		dst = binary.BigEndian.AppendUint64(dst, uint64(v.HighBits())^1<<63)
+		dst = binary.BigEndian.AppendUint64(dst, v.LowBits())
 	case *array.Boolean:
 		b := byte(0)
 		if a.Value(i) {
@@ -82,9 +86,5 @@ func doubleOf(order int64) float64 {
 
 // isSortable says whether values of a type can be ordered.
 func isSortable(t arrow.DataType) bool {
-	switch batch.TypeName(t) {
-	case "BOOLEAN", "BIGINT", "DOUBLE", "TEXT", "TIMESTAMP", "NULL":
-		return true
-	}
-	return false
+	return batch.IsScalar(t) || t.ID() == arrow.NULL
 }

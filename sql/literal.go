@@ -10,8 +10,6 @@ import (
 	"time"
 	"unicode"
 
-	"github.com/apache/arrow-go/v18/arrow"
-
 	"github.com/tidemill/tidemill/batch"
 	"github.com/tidemill/tidemill/operators/expr"
 )
@@ -186,32 +184,20 @@ func parseNumber(text string, negative bool) (any, error) {
 	return v, nil
 }
 
-// typesByName has the types of columns and casts; the first five are their own names.
-var typesByName = map[string]arrow.DataType{
-	"BOOLEAN": batch.Boolean, "BIGINT": batch.BigInt, "DOUBLE": batch.Double, "TEXT": batch.Text, "TIMESTAMP": batch.Timestamp,
-	"LONG": batch.BigInt, "STRING": batch.Text, "VARCHAR": batch.Text,
-}
+// insteadOf says what to use for names of types that are not there.
+var insteadOf = map[string]string{"BOOL": "BOOLEAN", "VARIANT": "TEXT", "TIME": "INTERVAL DAY TO SECOND", "UINT": "BIGINT", "INT64": "BIGINT", "FLOAT64": "DOUBLE"}
 
-// insteadOf says what to use for types of Spark that are not there.
-var insteadOf = map[string]string{
-	"INT": "BIGINT", "INTEGER": "BIGINT", "SMALLINT": "BIGINT", "TINYINT": "BIGINT", "SHORT": "BIGINT", "BYTE": "BIGINT",
-	"FLOAT": "DOUBLE", "REAL": "DOUBLE", "DECIMAL": "DOUBLE, or BIGINT in the smallest unit", "DEC": "DOUBLE", "NUMERIC": "DOUBLE",
-	"CHAR": "TEXT", "DATE": "TIMESTAMP", "TIMESTAMP_NTZ": "TIMESTAMP", "TIMESTAMP_LTZ": "TIMESTAMP", "BOOL": "BOOLEAN",
-	"BINARY": "TEXT", "ARRAY": "TEXT and split it", "MAP": "TEXT", "STRUCT": "TEXT", "VARIANT": "TEXT",
-}
-
-// typeNamed returns the type that SQL calls s.
-func typeNamed(s string) (arrow.DataType, error) {
-	upper := asciiUpper(s)
-	if t, ok := typesByName[upper]; ok {
-		return t, nil
-	}
+// typeFault returns a message for a text that begins with the name of no type.
+func typeFault(word string, err error) error {
+	upper := asciiUpper(word)
 	if use, ok := insteadOf[upper]; ok {
-		return nil, fmt.Errorf("not supported yet: type %s: use %s", upper, use)
+		return fmt.Errorf("not supported: type %s: use %s", upper, use)
 	}
-	names := []string{"BIGINT", "BOOLEAN", "DOUBLE", "STRING", "TEXT", "TIMESTAMP"}
-	if near := expr.Nearest(upper, names); near != "" {
-		return nil, fmt.Errorf("unknown type %q: did you mean %s?", s, near)
+	if !strings.HasPrefix(err.Error(), "unknown type") {
+		return err
 	}
-	return nil, fmt.Errorf("unknown type %q: there are BIGINT, BOOLEAN, DOUBLE, TEXT and TIMESTAMP", s)
+	if near := expr.Nearest(upper, batch.TypeNames()); near != "" {
+		return fmt.Errorf("%w: did you mean %s?", err, near)
+	}
+	return fmt.Errorf("%w: there are BOOLEAN, INT, BIGINT, DOUBLE, DECIMAL(10, 2), TEXT, DATE, TIMESTAMP and others", err)
 }

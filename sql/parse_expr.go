@@ -233,7 +233,7 @@ func (p *parser) postfix(n node) node {
 		t := p.peek()
 		switch {
 		case p.acceptSign("::"):
-			typ := p.typ()
+			typ := p.typ("a type")
 			n = &cast{base: p.above(t.pos, n), arg: n, typ: typ}
 		case p.isSign(".") && isBracketed(n):
 			p.take()

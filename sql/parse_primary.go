@@ -1,7 +1,11 @@
 package sql
 
 import (
+	"errors"
+
 	"github.com/apache/arrow-go/v18/arrow"
+
+	"github.com/tidemill/tidemill/batch"
 )
 
 // primary parses what operators stand between.
@@ -246,19 +250,34 @@ func (p *parser) cast() node {
 	p.expectSign("(")
 	c := &cast{arg: p.expression(), try: t.upper == "TRY_CAST"}
 	p.expectWords("AS")
-	c.typ = p.typ()
+	c.typ = p.typ("a type")
 	p.expectSign(")")
 	c.base = p.above(t.pos, c.arg)
 	return c
 }
 
-// typ parses the type of a cast.
-func (p *parser) typ() arrow.DataType {
-	n := p.name("a type")
-	t, err := typeNamed(n.text)
-	if err != nil {
-		p.fail(n.at, "%v", err)
+// typ parses a type, such as DECIMAL(10, 2) or ARRAY<INT>: package batch reads its text, and the tokens that it has are passed over.
+func (p *parser) typ(what string) arrow.DataType {
+	first := p.peek()
+	if first.kind != word {
+		p.unexpected(what)
+		return nil
 	}
-	p.noTypeArguments(n)
+	rest := p.faults.text[first.start:]
+	t, n, err := batch.ParseTypePrefix(rest)
+	if fault, ok := errors.AsType[*batch.TypeError](err); ok {
+		at := first.pos
+		for i := 0; p.peekAt(i).kind != endOfScript && p.peekAt(i).start <= first.start+fault.Offset; i++ {
+			at = p.peekAt(i).pos
+		}
+		p.fail(at, "%v", typeFault(first.text, err))
+		return nil
+	}
+	for p.peek().kind != endOfScript && p.peek().start < first.start+n {
+		p.take()
+	}
+	if p.isSign("(") {
+		p.fail(p.peek().pos, "type %s takes no length", batch.TypeName(t))
+	}
 	return t
 }

@@ -116,23 +116,11 @@ func (p *parser) columnDef() columnDef {
 		c.computed = p.expression()
 		return c
 	}
-	t := p.peek()
-	n := p.name("a type or AS")
-	var err error
-	if c.typ, err = typeNamed(n.text); err != nil {
-		p.fail(t.pos, "%v", err)
-	}
-	p.noTypeArguments(n)
+	c.typ = p.typ("a type or AS")
 	if at := p.peek().pos; p.isWords("NOT", "NULL") || p.isWords("PRIMARY") || p.isWords("DEFAULT") {
 		p.fail(at, "not supported: %s behind a column's type: rows that must not be NULL are kept with WHERE", p.peek().upper)
 	}
 	return c
-}
-
-func (p *parser) noTypeArguments(typ ident) {
-	if p.isSign("(") {
-		p.fail(p.peek().pos, "type %s takes no length: use TEXT or DOUBLE without one", asciiUpper(typ.text))
-	}
 }
 
 // ends parses what follows FROM or INTO.

@@ -172,7 +172,7 @@ func zeroRow(schema *arrow.Schema) arrow.RecordBatch {
 		}
 	}
 	f.SetRows(1)
-	return batch.Export(pool, batch.Batch{Rows: f.Rows()})
+	return batch.Copy(pool, batch.Batch{Rows: f.Rows()})
 }
 
 // text returns the rows of the state in a fixed order.

@@ -196,7 +196,7 @@ func withOffset(pool *batch.Pool, f *batch.Frame, offset int) (batch.Batch, func
 		}
 	}
 	long.SetRows(offset + f.Len())
-	exported := batch.Export(pool, batch.Batch{Rows: long.Rows()})
+	exported := batch.Copy(pool, batch.Batch{Rows: long.Rows()})
 	view := batch.NewView(f.Schema())
 	view.SetRows(f.Len())
 	var slicesOf []arrow.Array

@@ -71,10 +71,16 @@ func castSpec(name string, e *Spec, t arrow.DataType) (*Spec, error) {
 		return e, nil
 	case e.Type.ID() == arrow.NULL:
 		return null(t), nil
-	case !isCastable(e.Type.ID(), t.ID()):
+	case !isCastable(e.Type.ID(), t.ID()) || isLogical(e.Type) || isLogical(t):
 		return nil, fmt.Errorf("%s: %s has no conversion to %s: %s", name, typeName(e.Type), typeName(t), e)
 	}
 	return call(name, t, e), nil
+}
+
+// isLogical says whether t has rules of its own, which expressions do not know.
+func isLogical(t arrow.DataType) bool {
+	_, is := t.(*batch.Logical)
+	return is
 }
 
 // isCastable follows Spark's ANSI table: BOOLEAN and TIMESTAMP do not become each other.

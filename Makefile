@@ -17,7 +17,7 @@ PEERS    ?= duckdb,duckdb-parts,polars,spark,flink
 FLINK    := $(CACHE)/peers/flink-venv/bin/python
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test race lint fuzz crash test-python bench bench-compare bench-peers fmt tidy generate check clean-tree
+.PHONY: help build run test race lint fuzz crash test-python spark-golden bench bench-compare bench-peers fmt tidy generate check clean-tree
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,11 @@ test-python: ## read state images with pyarrow and DuckDB, as checkpoint/FORMAT.
 	test -x $(CACHE)/python/bin/python || python3 -m venv $(CACHE)/python
 	$(CACHE)/python/bin/pip install --quiet pyarrow zstandard duckdb
 	TIDEMILL_PYTHON=$(abspath $(CACHE)/python/bin/python) go test -tags $(TAGS) -count=1 -run Pyarrow ./checkpoint
+
+spark-golden: ## ask Spark (Java 17) for the answers that tests compare with, see internal/spark/README.md: AREAS='string math'
+	test -x $(CACHE)/spark/venv/bin/python || python3 -m venv $(CACHE)/spark/venv
+	$(CACHE)/spark/venv/bin/pip install --quiet -r internal/spark/requirements.txt
+	PYTHONDONTWRITEBYTECODE=1 $(CACHE)/spark/venv/bin/python internal/spark/golden.py $(AREAS)
 
 bench: build ## run the workloads and the benchmarks: ARGS='--count 5 wordcount' BENCH=regexp PKG=./... COUNT=10
 	bin/tidemill bench $(ARGS)

@@ -27,6 +27,9 @@ func aggregate(spec *operators.AggregateSpec, in []row, counts *Counts) ([]row, 
 	if spec.Window != nil && spec.Window.Kind == operators.SessionWindow {
 		return aggregateSessions(spec, in, counts)
 	}
+	if spec.Window != nil && spec.Window.Kind == operators.CountWindow {
+		return aggregateCounts(spec, in, counts)
+	}
 	groups := map[string]*group{}
 	var order []*group
 	find := func(window [2]batch.Time, keys []any) *group {

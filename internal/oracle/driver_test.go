@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/tidemill/tidemill/batch"
@@ -28,6 +29,7 @@ type driver struct {
 	largest   map[string][]batch.Time // per source and split
 
 	states map[int]*optest.State
+	tables map[*operators.TableJoinSpec]*operators.Table
 
 	out     [][]any
 	lastOut [][]any // of the last interval that gave rows
@@ -58,7 +60,32 @@ func (d *driver) env() operators.Env {
 			defer d.mu.Unlock()
 			d.late += rows
 		},
+		Table: d.table,
 	}
+}
+
+// table opens the table of a join, which is made when it is first opened.
+func (d *driver) table(spec *operators.TableJoinSpec) (operators.TableReader, error) {
+	if d.tables[spec] == nil {
+		declared := batch.NewFrame(d.pool, arrow.NewSchema(spec.Declared, nil))
+		defer declared.Release()
+		for _, row := range d.c.Inputs[spec.Table][0].Rows {
+			oracle.AppendRow(declared, row)
+		}
+		view := batch.NewView(spec.Columns())
+		for i, c := range spec.Used {
+			view.Set(i, declared.Columns[c].Array())
+		}
+		view.SetRows(declared.Len())
+		version := operators.NewTableVersion(d.pool, spec)
+		d.tables[spec] = &operators.Table{}
+		d.tables[spec].Replace(version)
+		if err := version.Add(batch.Batch{Rows: view}); err != nil {
+			return nil, err
+		}
+		version.Seal()
+	}
+	return d.tables[spec].NewReader(), nil
 }
 
 func (d *driver) open() error {
@@ -96,6 +123,9 @@ func (d *driver) close() {
 		if op != nil {
 			op.Close()
 		}
+	}
+	for _, t := range d.tables {
+		t.Replace(nil)
 	}
 }
 

@@ -49,7 +49,7 @@ type row struct {
 	watermark batch.Time
 }
 
-// Run computes the plan over all of the input, by source, and returns the rows of each sink: in append mode all of them, in the
+// Run computes the plan over all of the input, by source or table, and returns the rows of each sink: in append mode all of them, in the
 // other modes the last row of each group. An error means that the plan is wrong or has something that the oracle does not know.
 func Run(plan *operators.Plan, inputs map[string][]Split) (outputs map[string][][]any, counts Counts, err error) {
 	outputs = map[string][][]any{}
@@ -83,6 +83,12 @@ func Run(plan *operators.Plan, inputs map[string][]Split) (outputs map[string][]
 			out, err = rank(spec, ins[0], &counts)
 		case *operators.DedupSpec:
 			out, err = dedup(spec, ins[0], &counts)
+		case *operators.JoinSpec:
+			out, err = join(spec, ins[0], ins[1], &counts)
+		case *operators.TableJoinSpec:
+			out, err = joinTable(spec, ins[0], inputs[spec.Table], &counts)
+		case *operators.MatchSpec:
+			out, err = matchRows(spec, ins[0], &counts)
 		case *operators.OutputSpec:
 			outputs[spec.Sink] = [][]any{}
 			for _, r := range ins[0] {

@@ -67,7 +67,10 @@ type cut struct {
 }
 
 func check(c *oracle.Case, x cut, want [][]any, counts oracle.Counts) error {
-	d := &driver{c: c, cut: x, pool: batch.NewPool(0), partials: map[int][]operators.Partial{}, states: map[int]*optest.State{}}
+	d := &driver{
+		c: c, cut: x, pool: batch.NewPool(0), partials: map[int][]operators.Partial{}, states: map[int]*optest.State{},
+		tables: map[*operators.TableJoinSpec]*operators.Table{},
+	}
 	err := d.run()
 	d.close()
 	if err != nil {

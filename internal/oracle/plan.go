@@ -33,6 +33,8 @@ type planner struct {
 	names int
 	// plain says that rows come in the order of the input.
 	plain bool
+	// isCoarse says that times are whole seconds, so that many are equal.
+	isCoarse bool
 }
 
 // RandomPlan returns a plan of a scan or two, up to six nodes over these, and an output, with data for it.
@@ -41,15 +43,20 @@ func RandomPlan(rng *rand.Rand) *Case {
 		random: newRandom(rng), plain: true,
 		c: &Case{Plan: &operators.Plan{}, Inputs: map[string][]Split{}},
 	}
+	p.isCoarse = p.chance(35)
 	node := p.scans()
 	for range p.IntN(4) {
 		node = p.rowwise(node)
 	}
-	switch p.IntN(7) {
-	case 0:
+	switch p.IntN(14) {
+	case 0, 1:
 		node = p.dedup(node)
-	case 1:
+	case 2, 3:
 		node = p.over(node)
+	case 4, 5, 6, 7:
+		node = p.joined(node)
+	case 8, 9:
+		node = p.match(node)
 	}
 	switch {
 	case timeColumn(node.Schema) >= 0 && p.chance(8):
@@ -60,7 +67,7 @@ func RandomPlan(rng *rand.Rand) *Case {
 			node = p.filter(node)
 		}
 		switch {
-		case p.c.Mode != operators.Append:
+		case p.c.Mode != operators.Append || !isMarked(node.Schema.Field(1)):
 		case p.chance(40):
 			node = p.sortWindows(node)
 		case p.chance(30):
@@ -101,23 +108,21 @@ func field(name string, t arrow.DataType) arrow.Field {
 
 // scans adds one source, or the union of two.
 func (p *planner) scans() *operators.Node {
-	fields := []arrow.Field{field("at", batch.Timestamp)}
-	for range 1 + p.IntN(5) {
-		fields = append(fields, field(p.name(), pick(p.random, scalarTypes)))
-	}
+	fields := p.fields()
 	eventTime := -1
 	if p.chance(85) {
 		eventTime = 0
 	}
-	first := p.scan("s0", fields, eventTime)
+	first := p.scan("s0", fields, eventTime, nil)
 	if p.chance(80) {
 		return first
 	}
 	p.plain = false
-	return p.add(&operators.UnionSpec{}, first.Schema, first, p.scan("s1", fields, eventTime))
+	return p.add(&operators.UnionSpec{}, first.Schema, first, p.scan("s1", fields, eventTime, first.Spec.(*operators.ScanSpec)))
 }
 
-func (p *planner) scan(source string, fields []arrow.Field, eventTime int) *operators.Node {
+// scan adds a source. Its computed columns are those of like, if that is not nil.
+func (p *planner) scan(source string, fields []arrow.Field, eventTime int, like *operators.ScanSpec) *operators.Node {
 	spec := &operators.ScanSpec{Source: source, Columns: fields, Declared: fields, EventTime: eventTime}
 	for i := range fields {
 		spec.Used = append(spec.Used, i)
@@ -127,9 +132,8 @@ func (p *planner) scan(source string, fields []arrow.Field, eventTime int) *oper
 	if eventTime >= 0 {
 		all[eventTime].Metadata = arrow.NewMetadata([]string{operators.TimeKey}, []string{operators.TimeEvent})
 	}
-	// The second input of a union has the columns of the first, computed ones too.
-	if first, ok := p.firstScan(); ok {
-		spec.Computed, spec.ComputedNames = first.Computed, first.ComputedNames
+	if like != nil {
+		spec.Computed, spec.ComputedNames = like.Computed, like.ComputedNames
 	} else if p.chance(20) {
 		spec.Computed = []*expr.Spec{p.expression(arrow.NewSchema(fields, nil), pick(p.random, scalarTypes), 2)}
 		spec.ComputedNames = []string{p.name()}
@@ -141,14 +145,6 @@ func (p *planner) scan(source string, fields []arrow.Field, eventTime int) *oper
 	return p.add(spec, arrow.NewSchema(all, nil))
 }
 
-func (p *planner) firstScan() (*operators.ScanSpec, bool) {
-	if len(p.c.Plan.Nodes) == 0 {
-		return nil, false
-	}
-	spec, ok := p.c.Plan.Nodes[0].Spec.(*operators.ScanSpec)
-	return spec, ok
-}
-
 // splits makes rows whose first column is a time that goes forward with some disorder.
 func (p *planner) splits(fields []arrow.Field) []Split {
 	var splits []Split
@@ -156,13 +152,13 @@ func (p *planner) splits(fields []arrow.Field) []Split {
 	if p.chance(10) {
 		base = -30_000_000 // around the epoch
 	}
-	for i := range 1 + p.IntN(3) {
+	for i := range 1 + p.IntN(3)*p.IntN(3)/2 {
 		s := Split{Name: fmt.Sprintf("split%d", i)}
 		now := base
 		for range p.IntN(40) {
 			now += batch.Time(p.Int64N(3_000_000))
 			at := any(now - batch.Time(p.Int64N(12_000_000)*p.Int64N(2)))
-			if p.chance(30) {
+			if p.isCoarse || p.chance(30) {
 				at = at.(batch.Time) / 1_000_000 * 1_000_000 // on window borders
 			}
 			if p.chance(2) {
@@ -193,7 +189,7 @@ func (p *planner) rowwise(in *operators.Node) *operators.Node {
 	spec := &operators.ProjectSpec{}
 	var fields []arrow.Field
 	for i, f := range in.Schema.Fields() {
-		if _, isTime := f.Metadata.GetValue(operators.TimeKey); isTime || p.chance(60) {
+		if isMarked(f) || p.chance(60) {
 			spec.Exprs = append(spec.Exprs, expr.Column(in.Schema, i))
 			fields = append(fields, f)
 		}
@@ -232,7 +228,7 @@ func (p *planner) explode(in *operators.Node) *operators.Node {
 	spec := &operators.ExplodeSpec{List: p.expression(in.Schema, batch.TextList, 2), Name: p.name()}
 	var fields []arrow.Field
 	for i, f := range in.Schema.Fields() {
-		if _, isTime := f.Metadata.GetValue(operators.TimeKey); isTime || p.chance(70) {
+		if isMarked(f) || p.chance(70) {
 			spec.Keep = append(spec.Keep, i)
 			fields = append(fields, f)
 		}
@@ -242,8 +238,11 @@ func (p *planner) explode(in *operators.Node) *operators.Node {
 
 // timeColumn returns the column with a watermark, -1 if there is none.
 func timeColumn(schema *arrow.Schema) int {
-	return slices.IndexFunc(schema.Fields(), func(f arrow.Field) bool {
-		_, ok := f.Metadata.GetValue(operators.TimeKey)
-		return ok
-	})
+	return slices.IndexFunc(schema.Fields(), isMarked)
+}
+
+// isMarked says whether a column has a watermark.
+func isMarked(f arrow.Field) bool {
+	_, ok := f.Metadata.GetValue(operators.TimeKey)
+	return ok
 }

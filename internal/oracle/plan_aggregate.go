@@ -12,9 +12,17 @@ import (
 
 // aggregate adds an aggregate, with windows where there is a time for them.
 func (p *planner) aggregate(in *operators.Node) *operators.Node {
-	p.plain = false
 	spec := &operators.AggregateSpec{Mode: operators.Update}
 	var fields []arrow.Field
+	if p.plain && p.chance(20) {
+		spec.Window = &operators.WindowSpec{Kind: operators.CountWindow, Rows: 1 + p.Int64N(8), RowSlide: 1 + p.Int64N(8)}
+		spec.Mode = operators.Append
+		fields = append(fields, field("window.start", batch.BigInt), field("window.end", batch.BigInt))
+		p.c.OneInterval = !p.hasOneOrder()
+		p.plain = false
+		return p.grouped(spec, fields, in)
+	}
+	p.plain = false
 	if column := timeColumn(in.Schema); column >= 0 && p.chance(75) {
 		spec.Window = p.window(expr.Column(in.Schema, column))
 		spec.Mode = operators.Append
@@ -31,6 +39,11 @@ func (p *planner) aggregate(in *operators.Node) *operators.Node {
 	if spec.Window != nil && spec.Mode == operators.Update && p.chance(50) {
 		spec.Early = []time.Duration{operators.NeverEarly, time.Second, 3 * time.Second}[p.IntN(3)]
 	}
+	return p.grouped(spec, fields, in)
+}
+
+// grouped adds keys and aggregates to spec, and its node. fields are the columns of the window.
+func (p *planner) grouped(spec *operators.AggregateSpec, fields []arrow.Field, in *operators.Node) *operators.Node {
 	p.c.Mode = spec.Mode
 	for range p.IntN(3) {
 		key := p.expression(in.Schema, scalarTypes[p.IntN(len(scalarTypes))], p.IntN(2))

@@ -2,6 +2,7 @@ package operators
 
 import (
 	"context"
+	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -36,6 +37,7 @@ type matchSearch struct {
 	rowSel   []int32
 	selected []int32
 	badRows  badRows
+	unknown  badRows // rows for which a condition can't be computed
 	folds    []*matchFold
 }
 
@@ -58,6 +60,7 @@ func (s *matchSearch) init(m *match, env Env) error {
 	s.results = batch.NewFrame(env.Mem, m.schema)
 	s.rowSel = []int32{0}
 	s.badRows.init(env)
+	s.unknown.init(Env{})
 	for _, n := range m.spec.Navs {
 		s.folds = append(s.folds, newMatchFold(env.Mem, m.spec, n))
 	}
@@ -102,8 +105,7 @@ func (s *matchSearch) classify(ctx context.Context, store *matchStore, values []
 			d.view.Set(n, values[s.m.spec.Navs[n].Value])
 		}
 		d.view.SetRows(rows)
-		var err error
-		if s.selected, err = d.predicate.Select(ctx, batch.Batch{Rows: d.view, Sel: sel}, s.selected[:0], ignoreBad); err != nil {
+		if err := s.check(ctx, d, batch.Batch{Rows: d.view, Sel: sel}); err != nil {
 			return err
 		}
 		k := 0
@@ -117,8 +119,16 @@ func (s *matchSearch) classify(ctx context.Context, store *matchStore, values []
 	return nil
 }
 
-// ignoreBad is told of conditions that can't be computed: they do not hold.
-func ignoreBad(int32, string) {}
+// check sets selected to the rows of in for which a condition holds. One that can't be computed does not.
+func (s *matchSearch) check(ctx context.Context, d *matchDefine, in batch.Batch) error {
+	s.unknown.begin(&in)
+	var err error
+	s.selected, err = d.predicate.Select(ctx, in, s.selected[:0], s.unknown.note)
+	if s.unknown.n > 0 {
+		s.selected = slices.DeleteFunc(s.selected, s.unknown.isBad)
+	}
+	return err
+}
 
 // begin notes the watermark of an interval.
 func (s *matchSearch) begin(store *matchStore, mark batch.Time, iv batch.Interval) {
@@ -232,8 +242,7 @@ func (s *matchSearch) holds(ctx context.Context, p *partition, v int) (bool, err
 	}
 	s.row.SetRows(1)
 	p.path = p.path[:len(p.path)-1]
-	var err error
-	s.selected, err = d.predicate.Select(ctx, batch.Batch{Rows: s.row.Rows(), Sel: s.rowSel}, s.selected[:0], ignoreBad)
+	err := s.check(ctx, d, batch.Batch{Rows: s.row.Rows(), Sel: s.rowSel})
 	return len(s.selected) > 0, err
 }
 

@@ -134,6 +134,17 @@ x 2026-01-01T10:00:05Z 5 a
 			want: "3 2\n2 1\n",
 		},
 		{
+			name: "what can't be computed does not hold where a NULL in its place would",
+			clause: "ORDER BY at MEASURES A.price AS a, B.price AS b PATTERN (A B) " +
+				"DEFINE A AS coalesce(6 / A.price > 0, TRUE), B AS coalesce(6 / (B.price - A.price) > 0, TRUE)",
+			in: `x 2026-01-01T10:00:01Z 0 a
+x 2026-01-01T10:00:02Z 2 a
+x 2026-01-01T10:00:03Z 2 a
+x 2026-01-01T10:00:04Z 3 a
+`,
+			want: "2 3\n",
+		},
+		{
 			name:   "a row without a time is bad",
 			clause: "ORDER BY at MEASURES A.price AS a PATTERN (A) DEFINE A AS TRUE",
 			in:     "x 2026-01-01T10:00:01Z 3 a\nx null 4 a\n", want: "3\n", bad: []string{"match: the time is NULL"},

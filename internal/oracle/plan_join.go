@@ -33,7 +33,7 @@ func (p *planner) fields() []arrow.Field {
 
 // join adds a join with another source, or with rows of the same.
 func (p *planner) join(left *operators.Node) *operators.Node {
-	right := left
+	var right *operators.Node
 	if p.chance(30) {
 		right = p.filter(left)
 	} else {

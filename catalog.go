@@ -34,8 +34,18 @@ func (k catalog) Columns(def *sql.SourceDef) ([]arrow.Field, error) {
 	if spec.format.Name() == "TEXT" {
 		return spec.format.Infer(nil)
 	}
+	_, isColumns := spec.format.(ingest.ColumnFormat)
+	files, isFiles := spec.source.(ingest.Columned)
+	if isColumns && !isFiles {
+		return nil, errors.New("a connection can't be read twice: give a column list")
+	}
 	if k.c.isCheck {
 		return nil, errors.New("its columns are inferred from its first rows, which are not read here: give a column list")
+	}
+	if isColumns {
+		ctx, cancel := context.WithTimeout(context.Background(), inferTimeout)
+		defer cancel()
+		return files.FileColumns(ctx, k.c.pool)
 	}
 	sample, err := k.c.sample(def.URI, spec)
 	if err != nil {

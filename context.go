@@ -301,6 +301,8 @@ func formatOf(uri string) string {
 		return "CSV"
 	case ".json", ".ndjson", ".jsonl":
 		return "JSON"
+	case ".arrow", ".arrows", ".feather":
+		return "ARROW"
 	}
 	return ""
 }

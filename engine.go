@@ -147,7 +147,7 @@ func (e *engine) enqueue(ctx context.Context, sp *splitRun, b *ingest.Block) err
 	b.Seq = sp.blocks
 	sp.blocks++
 	sp.lastBlock.Store(int64(e.now())) // a replayed block came long ago: that does not make its split idle
-	size := int64(len(b.Bytes))
+	size := b.Size()
 	e.blocksIn.Add(1)
 	e.bytesIn.Add(size)
 	select {

@@ -12,10 +12,16 @@ import (
 )
 
 // journal keeps a block of a source that cannot replay, before a worker sees it.
-func (c *committer) journal(sp *splitRun, b *ingest.Block) error {
-	err := c.engine.log.Journal().Append(&checkpoint.Entry{
+func (c *committer) journal(sp *splitRun, b *ingest.Block) (err error) {
+	raw := b.Bytes
+	if b.Rows != nil {
+		if raw, err = ingest.EncodeRows(c.engine.pool, b.Rows); err != nil {
+			return fmt.Errorf("journal source %s: %w", sp.source.name, err)
+		}
+	}
+	err = c.engine.log.Journal().Append(&checkpoint.Entry{
 		Source: sp.source.name, Split: sp.name, From: checkpoint.Offset(b.From), To: checkpoint.Offset(b.To), FirstRow: b.FirstRow, FirstLine: b.FirstLine,
-		Rows: b.NumRows, Arrival: int64(b.Arrival), Header: b.Header, Bytes: b.Bytes,
+		Rows: b.NumRows, Arrival: int64(b.Arrival), Header: b.Header, Bytes: raw,
 	})
 	if err != nil {
 		err = fmt.Errorf("journal source %s: split %s: offset %d: %w", sp.source.name, sp.name, b.From.Pos, err)
@@ -102,8 +108,10 @@ func (e *engine) replayJournal(ctx context.Context) error {
 		sp.header = bytes.Clone(en.Header)
 		s.mu.Unlock()
 		e.cutMu.Unlock()
-		b := e.blocks.New(len(en.Bytes))
-		copy(b.Bytes, en.Bytes)
+		b, err := e.replayedBlock(s, en.Bytes)
+		if err != nil {
+			return err
+		}
 		b.From, b.To = ingest.Offset(en.From), ingest.Offset(en.To)
 		b.FirstRow, b.FirstLine, b.NumRows = en.FirstRow, en.FirstLine, en.Rows
 		b.Arrival, b.Header = batch.Time(en.Arrival), sp.header
@@ -117,4 +125,19 @@ func (e *engine) replayJournal(ctx context.Context) error {
 		return fmt.Errorf("replay journal: %w", err)
 	}
 	return nil
+}
+
+// replayedBlock returns a block of what was journaled.
+func (e *engine) replayedBlock(s *sourceRun, raw []byte) (*ingest.Block, error) {
+	if _, isColumns := s.format.(ingest.ColumnFormat); isColumns || s.format == nil {
+		b := e.blocks.New(0)
+		if err := b.SetRows(e.pool, raw); err != nil {
+			b.Free()
+			return nil, fmt.Errorf("source %s: %w", s.name, err)
+		}
+		return b, nil
+	}
+	b := e.blocks.New(len(raw))
+	copy(b.Bytes, raw)
+	return b, nil
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/zeebo/xxh3"
 
 	"github.com/tidemill/tidemill/batch"
@@ -186,7 +187,7 @@ func (s *sourceRun) onSplit(ctx context.Context, ids map[int32]*splitRun, ev ing
 		start.Rows, start.Lines = 0, 0
 	}
 	w := ingest.NewBlockWriter(ingest.WriterSpec{
-		Split: sp.id, Source: s.name, Name: ev.Name, Start: start, Header: sp.header, Format: s.format,
+		Split: sp.id, Source: s.name, Name: ev.Name, Start: start, Header: sp.header, Format: s.format, Wanted: s.wanted(),
 		BlockBytes: e.cfg.BlockBytes, MaxRecord: e.cfg.MaxRecordBytes,
 		Now:     e.now,
 		Send:    func(ctx context.Context, b *ingest.Block) error { return e.send(ctx, sp, b) },
@@ -216,6 +217,18 @@ func (s *sourceRun) onSplit(ctx context.Context, ids map[int32]*splitRun, ev ing
 		}
 		e.requestCheck()
 	})
+}
+
+// wanted returns what the plan uses of the source's columns.
+func (s *sourceRun) wanted() ingest.Wanted {
+	if s.scan == nil {
+		return ingest.Wanted{Columns: []arrow.Field{}}
+	}
+	w := ingest.Wanted{Columns: s.scan.Columns}
+	if w.Columns == nil {
+		w.Columns = []arrow.Field{}
+	}
+	return w
 }
 
 // holder returns what makes writers wait while the journal is full, nil if there is none.

@@ -10,6 +10,9 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/memory"
 )
 
 const (
@@ -56,6 +59,7 @@ type fileSplit struct {
 var (
 	_ Source     = (*fileSource)(nil)
 	_ Discoverer = (*fileSource)(nil)
+	_ Columned   = (*fileSource)(nil)
 )
 
 func newFileSource(rest string, o *sourceOptions, f Format, spec OpenSpec) Source {
@@ -135,7 +139,7 @@ func (s *fileSource) openAll(files []foundFile, after map[string]Position) error
 	for _, f := range files {
 		start := after[f.name]
 		// The size of a compressed file says nothing about positions: once at its end, it is done.
-		hasGrown := f.info.Size() > start.Upto.Pos && !isCompressedName(f.name)
+		hasGrown := s.canGrow(f.name) && f.info.Size() > start.Upto.Pos
 		if start.Ended && !hasGrown {
 			continue
 		}
@@ -149,12 +153,18 @@ func (s *fileSource) openOrdered(files []foundFile, after map[string]Position) {
 	start := after[name]
 	isLast := func(f foundFile) bool { return f.name == start.Upto.Tag }
 	if at := slices.IndexFunc(files, isLast); start.Ended && at == len(files)-1 &&
-		(at < 0 || files[at].info.Size() <= start.Upto.Pos || isCompressedName(files[at].name)) {
+		(at < 0 || files[at].info.Size() <= start.Upto.Pos || !s.canGrow(files[at].name)) {
 		return
 	}
 	if len(files) > 0 {
 		s.splits = append(s.splits, &fileSplit{name: name, start: start, files: files})
 	}
+}
+
+// canGrow says whether a file may get more rows at its end, and whether its size tells.
+func (s *fileSource) canGrow(name string) bool {
+	_, hasColumns := s.format.(ColumnFormat)
+	return !hasColumns && !isCompressedName(name)
 }
 
 func isCompressedName(name string) bool {
@@ -208,17 +218,47 @@ func (s *fileSource) readFile(ctx context.Context, path string, start Position, 
 		return fmt.Errorf("read source %s: %w", s.uri, err)
 	}
 	defer func() { _ = o.Close() }()
-	if err := s.restoreHeader(path, start, w); err != nil {
-		return fmt.Errorf("read %s: header: %w", path, err)
-	}
-	err = o.skip(ctx, start.Upto.Pos)
-	if err == nil {
-		_, err = readInto(ctx, o, w)
+	if f, ok := s.format.(ColumnFormat); ok {
+		_, err = readColumns(ctx, f, o.columns(), start.Upto.Pos, w)
+	} else {
+		err = s.readBytes(ctx, o, path, start, w)
 	}
 	if err != nil && ctx.Err() == nil {
 		return fmt.Errorf("read %s: %w", path, err)
 	}
 	return err
+}
+
+func (s *fileSource) readBytes(ctx context.Context, o *openFile, path string, start Position, w *BlockWriter) error {
+	if err := s.restoreHeader(path, start, w); err != nil {
+		return fmt.Errorf("header: %w", err)
+	}
+	if err := o.skip(ctx, start.Upto.Pos); err != nil {
+		return err
+	}
+	_, err := readInto(ctx, o, w)
+	return err
+}
+
+// FileColumns returns the columns that the first file says it has, in a ColumnFormat.
+func (s *fileSource) FileColumns(ctx context.Context, mem memory.Allocator) ([]arrow.Field, error) {
+	files, err := s.pattern.list()
+	if err != nil {
+		return nil, fmt.Errorf("open source %s: %w", s.uri, err)
+	}
+	if len(files) == 0 {
+		return nil, fmt.Errorf("open source %s: %w", s.uri, errNothingToInfer)
+	}
+	o, err := openData(files[0].path)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = o.Close() }()
+	columns, err := columnsOf(ctx, s.format.(ColumnFormat), o.columns(), mem)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", files[0].path, err)
+	}
+	return columns, nil
 }
 
 // restoreHeader gives w the header of a file that is not read from its start.

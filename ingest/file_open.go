@@ -71,6 +71,15 @@ func (o *openFile) decompress(path string) error {
 	return nil
 }
 
+// columns returns the file as the input of a ColumnFormat.
+func (o *openFile) columns() ColumnInput {
+	in := ColumnInput{Reader: o.Reader}
+	if info, err := o.file.Stat(); err == nil && !o.isCompressed {
+		in.File, in.Size = o.file, info.Size()
+	}
+	return in
+}
+
 // Close closes the file and what decompresses it.
 func (o *openFile) Close() error {
 	if o.closer != nil {

@@ -35,10 +35,10 @@ type follower struct {
 	absent     []fileID // files of the tag that were not seen when the last file was left
 }
 
-// readFollowed reads a split until ctx ends, or to the end of a file that is called .gz or .zst, which does not grow.
+// readFollowed reads a split until ctx ends, or to the end of a file that does not grow: one of columns, or that is called .gz or .zst.
 func (s *fileSource) readFollowed(ctx context.Context, sp *fileSplit, w *BlockWriter) error {
-	if isCompressedName(sp.name) {
-		return s.readCompressed(ctx, sp, w)
+	if !s.canGrow(sp.name) {
+		return s.readWhole(ctx, sp, w)
 	}
 	r := &follower{source: s, split: sp, w: w}
 	defer r.close()
@@ -56,8 +56,8 @@ func (s *fileSource) readFollowed(ctx context.Context, sp *fileSplit, w *BlockWr
 	return fmt.Errorf("follow %s: %w", sp.path, err)
 }
 
-// readCompressed waits until the file has bytes, which should then be all: it is best written elsewhere and renamed.
-func (s *fileSource) readCompressed(ctx context.Context, sp *fileSplit, w *BlockWriter) error {
+// readWhole waits until the file has bytes, which should then be all: it is best written elsewhere and renamed.
+func (s *fileSource) readWhole(ctx context.Context, sp *fileSplit, w *BlockWriter) error {
 	for {
 		polled := s.nextPoll()
 		if info, err := os.Stat(sp.path); err != nil || info.Size() > 0 {

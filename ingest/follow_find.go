@@ -20,7 +20,7 @@ func (s *fileSource) openFollowed(files []foundFile, after map[string]Position) 
 	for _, f := range files {
 		start, wasThere := after[f.name]
 		s.known[f.name] = struct{}{}
-		if start.Ended && isCompressedName(f.name) {
+		if start.Ended && !s.canGrow(f.name) {
 			continue
 		}
 		if !wasThere && (isLeftBy(tags, f) || f.isMoved()) {
@@ -31,7 +31,7 @@ func (s *fileSource) openFollowed(files []foundFile, after map[string]Position) 
 	}
 	// A file may have been renamed while nobody looked, with something left to read.
 	for _, name := range sortedNames(after) {
-		if _, ok := s.known[name]; ok || isCompressedName(name) {
+		if _, ok := s.known[name]; ok || !s.canGrow(name) {
 			continue
 		}
 		s.known[name] = struct{}{}

@@ -18,6 +18,7 @@ var formatSpecs = []formatSpec{
 	{name: "TEXT"},
 	{name: "CSV", options: []string{"header", "delimiter", "null"}},
 	{name: "JSON"},
+	{name: "ARROW"},
 }
 
 // FormatOptions returns the names of the options that a format takes, and nil for a format that does not exist. The result is
@@ -31,7 +32,7 @@ func FormatOptions(name string) []string {
 	return nil
 }
 
-// NewFormat returns a format by its SQL name, in any case: TEXT, CSV or JSON. All faults of the options are reported at once.
+// NewFormat returns a format by its SQL name, in any case: TEXT, CSV, JSON or ARROW. All faults of the options are reported at once.
 //
 // CSV takes `header` (true or false, default false: the first record of a split has the names of its columns), `delimiter` (one
 // ASCII character or \t, default a comma) and `null` (the unquoted text that means NULL, default the empty text).
@@ -62,6 +63,8 @@ func NewFormat(name string, options map[string]string) (Format, error) {
 		format = textFormat{}
 	case "JSON":
 		format = jsonFormat{}
+	case "ARROW":
+		format = arrowFormat{}
 	default:
 		csv, err := newCSVFormat(options)
 		if err != nil {

@@ -38,6 +38,13 @@ type ColumnSource interface {
 	Columns() ([]arrow.Field, error)
 }
 
+// Columned is a Source that can tell the columns of its files, where these are of a ColumnFormat.
+type Columned interface {
+	Source
+	// FileColumns returns the columns of the first file under the engine's types. It needs no Open.
+	FileColumns(ctx context.Context, mem memory.Allocator) ([]arrow.Field, error)
+}
+
 // Listener is a Source that peers connect to.
 type Listener interface {
 	Source
@@ -118,7 +125,7 @@ func Open(uri string, options map[string]string, f Format, spec OpenSpec) (Sourc
 	case isColumnar && f != nil:
 		o.faultf("has columns of its own: leave the format %s out", f.Name())
 	case !isColumnar && f == nil:
-		o.faultf("format is missing: write FORMAT TEXT, CSV or JSON")
+		o.faultf("format is missing: write FORMAT TEXT, CSV, JSON or another")
 	}
 	if len(o.faults) > 0 {
 		return nil, errors.Join(o.faults...)
@@ -196,9 +203,12 @@ func (o *sourceOptions) hostPort(rest string) (host, port string) {
 	return host, port
 }
 
-// readInto writes what r yields until its end, which is no error, and returns how many bytes that were. Bytes that came with an
-// error are written before it is returned.
+// readInto writes what r yields until its end, which is no error, and returns how many bytes that were, or rows of a ColumnFormat.
+// Bytes that came with an error are written before it is returned.
 func readInto(ctx context.Context, r io.Reader, w *BlockWriter) (read int64, err error) {
+	if f, ok := w.spec.Format.(ColumnFormat); ok {
+		return readColumns(ctx, f, ColumnInput{Reader: r}, 0, w)
+	}
 	for {
 		if err := ctx.Err(); err != nil {
 			return read, err

@@ -34,7 +34,7 @@ func TestOpenRefuses(t *testing.T) {
 		{name: "a port that is too large", uri: "tcp://h:65536", format: text, want: []string{`want a port from 0 to 65535, got "65536"`}},
 		{name: "a client of port 0", uri: "tcp://h:0", format: text, want: []string{"port 0"}},
 		{name: "a client of no host", uri: "tcp://:1", format: text, want: []string{"host is missing"}},
-		{name: "no format", uri: "stdin:", want: []string{"FORMAT TEXT, CSV or JSON"}},
+		{name: "no format", uri: "stdin:", want: []string{"FORMAT TEXT, CSV, JSON or another"}},
 		{name: "a path of standard input", uri: "stdin:x", format: text, want: []string{"want stdin:"}},
 		{name: "a format of rows", uri: "rate:", format: text, want: []string{"leave the format TEXT out"}},
 		{name: "rows without end as fast as possible", uri: "rate:", with: map[string]string{"rows_per_second": "0"}, want: []string{"give the option rows"}},

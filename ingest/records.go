@@ -99,34 +99,3 @@ func (s *recordSource) Close() error {
 	}
 	return nil
 }
-
-// recordSender sends record batches as blocks. Offsets count rows.
-type recordSender struct {
-	w    *BlockWriter
-	skip int64 // rows that were sent before a restart
-	pos  int64
-}
-
-// send sends the rows of b, which it retains as long as a block has them.
-func (s *recordSender) send(ctx context.Context, b arrow.RecordBatch) error {
-	next, rows := min(s.skip, b.NumRows()), b.NumRows()
-	s.skip -= next
-	s.pos += next
-	fill := func(n int64) Columnar {
-		part := b
-		if n == rows {
-			part.Retain()
-		} else {
-			part = b.NewSlice(next, next+n)
-		}
-		next += n
-		s.pos += n
-		return Columnar{Rows: part, To: Offset{Pos: s.pos}, Free: part.Release}
-	}
-	for next < rows {
-		if err := s.w.SendRows(ctx, min(rows-next, recordBlockRows), fill); err != nil {
-			return err
-		}
-	}
-	return nil
-}

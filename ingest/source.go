@@ -37,8 +37,12 @@ type Block struct {
 
 	pool     *BlockPool
 	buffer   []byte // what Bytes lies in, as allocated
+	rowBytes int64  // of Rows
 	freeRows func() // gives the memory of Rows back
 }
+
+// Size returns how many bytes the block has, about as many for rows that came columnar.
+func (b *Block) Size() int64 { return int64(len(b.Bytes)) + b.rowBytes }
 
 // Free gives the block's memory back; its fields must not be used afterwards. A block that is of no pool is left alone.
 func (b *Block) Free() {

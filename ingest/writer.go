@@ -33,6 +33,8 @@ type WriterSpec struct {
 	Header []byte
 	// Format tells how records end. A source that is columnar has none.
 	Format Format
+	// Wanted is what a ColumnFormat need not read more than.
+	Wanted Wanted
 	// BlockBytes is the size of a full block's buffer. The default is 256 KiB.
 	BlockBytes int
 	// MaxRecord is the size of the longest record that is not bad. The default is 16 MiB.
@@ -328,6 +330,13 @@ func (w *BlockWriter) Rotate(ctx context.Context, tag string) error {
 	return nil
 }
 
+// passTo moves the position over rows that are not sent.
+func (w *BlockWriter) passTo(pos int64) {
+	w.Lock()
+	defer w.Unlock()
+	w.pos = pos
+}
+
 // SetTag changes the tag of positions from here on.
 func (w *BlockWriter) SetTag(tag string) {
 	w.Lock()
@@ -366,6 +375,8 @@ func (w *BlockWriter) Close() {
 type Columnar struct {
 	// Rows must stay as they are until Free is called.
 	Rows arrow.RecordBatch
+	// Bytes is about how much memory they are.
+	Bytes int64
 	// To is the position behind the rows.
 	To Offset
 	// Free is called when the block is freed; it may be nil.
@@ -395,7 +406,7 @@ func (w *BlockWriter) SendRows(ctx context.Context, maxRows int64, fill func(n i
 	}
 	filled := fill(n)
 	b := w.spec.Blocks.empty()
-	b.Rows, b.freeRows = filled.Rows, filled.Free
+	b.Rows, b.rowBytes, b.freeRows = filled.Rows, filled.Bytes, filled.Free
 	w.framedAt = w.spec.Now()
 	if err := w.deliver(ctx, b, filled.To, n, 0); err != nil {
 		return err

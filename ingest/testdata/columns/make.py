@@ -1,0 +1,45 @@
+"""Writes the files of this directory, by implementations other than the one that reads them: pip install pyarrow."""
+
+import datetime
+
+import pyarrow as pa
+import pyarrow.feather as feather
+import pyarrow.ipc as ipc
+
+UTC = datetime.timezone.utc
+at = datetime.datetime(2026, 3, 1, 9, 0, 0, 170000, UTC)
+
+batch = pa.record_batch(
+    {
+        "id": pa.array([1, 2, 3], pa.int64()),
+        "small": pa.array([-1, None, 127], pa.int8()),
+        "name": pa.array(["é", "", None], pa.string()),
+        "long": pa.array(["a", None, "c"], pa.large_string()),
+        "word": pa.array(["x", "y", "x"]).dictionary_encode(),
+        "x": pa.array([0.5, None, float("nan")], pa.float64()),
+        "f": pa.array([0.5, 1.5, None], pa.float32()),
+        "ok": pa.array([True, None, False]),
+        "at": pa.array([at, None, at], pa.timestamp("us", "UTC")),
+        "ms": pa.array([at, None, at], pa.timestamp("ms", "UTC")),
+        "ns": pa.array([at, None, at], pa.timestamp("ns")),
+    }
+)
+
+
+def write(name, new, batches, **options):
+    with pa.OSFile(name, "wb") as sink, new(sink, batches[0].schema, options=ipc.IpcWriteOptions(**options)) as w:
+        for b in batches:
+            w.write_batch(b)
+
+
+write("file.arrow", ipc.new_file, [batch, batch.slice(1, 2)])
+write("zstd.arrow", ipc.new_file, [batch, batch.slice(1, 2)], compression="zstd")
+write("stream.arrows", ipc.new_stream, [batch, batch.slice(1, 2)], compression="lz4")
+feather.write_feather(pa.table(batch), "lz4.feather", compression="lz4")
+
+# Dictionaries that grow, and that are replaced by others.
+words = [pa.DictionaryArray.from_arrays(pa.array(i, pa.int8()), d) for i, d in [([0, 1], ["a", "b"]), ([2, 0], ["a", "b", "c"]), ([0], ["z"])]]
+grown = [pa.record_batch({"word": w}) for w in words]
+write("deltas.arrows", ipc.new_stream, grown, emit_dictionary_deltas=True)
+write("empty.arrow", ipc.new_file, [batch.slice(0, 0)])
+write("unread.arrow", ipc.new_file, [pa.record_batch({"id": pa.array([1]), "u": pa.array([1], pa.uint64())})])

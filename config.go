@@ -48,7 +48,8 @@ type Config struct {
 	Stdout io.Writer
 	// Stdin is what stdin: reads. The default is os.Stdin.
 	Stdin *os.File
-	// Output is how a bare SELECT prints: table, csv or json. The default is csv.
+	// Output is how a bare SELECT prints: table, csv or json, or live where Stdout is an egress.Screen, which shows the latest state
+	// of the result in place. The default is csv.
 	Output string
 	// Mode is the output mode of results that do not say: append, update or complete. The default is append where a window
 	// closes, update for other aggregates.
@@ -92,7 +93,7 @@ func (c Config) Validate() error {
 	check(c.BlockBytes >= 0, "BlockBytes must not be negative: %d", c.BlockBytes)
 	check(c.MaxRecordBytes >= 0, "MaxRecordBytes must not be negative: %d", c.MaxRecordBytes)
 	check(oneOf(c.Compression, "", "s2", "zstd", "none"), "Compression must be s2, zstd or none: %q", c.Compression)
-	check(oneOf(c.Output, "", "table", "csv", "json"), "Output must be table, csv or json: %q", c.Output)
+	check(oneOf(c.Output, "", "table", "csv", "json", "live"), "Output must be table, csv, json or live: %q", c.Output)
 	check(c.Align == "" || c.Align == "epoch" || c.Align == "start", "Align must be epoch or start: %q", c.Align)
 	check(c.Lateness >= 0 && c.Lateness%time.Microsecond == 0, "Lateness must be whole microseconds and not negative: %s", c.Lateness)
 	check(oneOf(c.Mode, "", "append", "update", "complete"), "Mode must be append, update or complete: %q", c.Mode)

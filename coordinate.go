@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill/batch"
+	"github.com/tidemill/tidemill/ingest"
 	"github.com/tidemill/tidemill/operators"
 )
 
@@ -229,6 +230,19 @@ func (e *engine) operatorStatus() []OperatorStatus {
 	return all
 }
 
+// progress returns how much of all sources was read, 0 of 0 if one of them has no known end.
+func (e *engine) progress() (read, total int64) {
+	for _, src := range e.sources {
+		m, ok := src.source.(ingest.Measured)
+		if !ok || !src.source.Bounded() {
+			return 0, 0
+		}
+		r, t := m.Progress()
+		read, total = read+r, total+t
+	}
+	return read, total
+}
+
 // publishStatus tells of the interval that ended, whose operators' ledgers are ops.
 func (e *engine) publishStatus(iv batch.Interval, began time.Time, ops []OperatorStatus, isLast bool) {
 	now := e.cfg.Clock.Now()
@@ -247,6 +261,7 @@ func (e *engine) publishStatus(iv batch.Interval, began time.Time, ops []Operato
 			s.StateBytes += op.State.Bytes
 		}
 	}
+	s.FileBytesRead, s.FileBytes = e.progress()
 	hasWatermark := false
 	for _, src := range e.sources {
 		s.Ahead += src.ahead.Load()

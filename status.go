@@ -16,7 +16,10 @@ type Status struct {
 	// RowsIn and RowsOut count since the start of this run: records read, and rows handed to sinks.
 	RowsIn, RowsOut int64
 	BytesIn         int64
-	Bad, Late       int64
+	// FileBytesRead of FileBytes were read, where all sources are files that are not followed; else both are 0. They count bytes as
+	// they lie in the files, also those that a restart left out.
+	FileBytesRead, FileBytes int64
+	Bad, Late                int64
 	// Ahead counts rows whose time is further ahead of their arrival than the source's max_ahead: they do not move the watermark.
 	Ahead int64
 	// Behind counts rows that are older than what their source had closed without their split, since that had been idle, or

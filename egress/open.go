@@ -47,7 +47,7 @@ type settings struct {
 
 // Open returns the sink for a URI: "" (a bare SELECT, printed) and stdout:, file:DIRECTORY, blackhole:. It checks format and
 // options, reports all that is wrong with them at once, and touches nothing outside: Sink.Open does. Formats are CSV, JSON and
-// TEXT, and TABLE for what is printed; "" is CSV for what is printed. The option mode belongs to the plan and is passed over.
+// TEXT, and TABLE for what is printed, where "" is CSV; a bare SELECT may be LIVE on a Stdout that is a Screen. The option mode belongs to the plan and is passed over.
 func Open(uri, format string, options map[string]string, spec OpenSpec) (Sink, error) {
 	scheme, path, _ := strings.Cut(uri, ":")
 	set, err := parseSettings(scheme, format, options)
@@ -65,6 +65,13 @@ func Open(uri, format string, options map[string]string, spec OpenSpec) (Sink, e
 			return nil, fmt.Errorf("sink %q: nothing may follow \"stdout:\"", uri)
 		}
 		set.header = set.header || uri == ""
+		if set.format == "LIVE" {
+			screen, ok := spec.Stdout.(Screen)
+			if !ok {
+				return nil, errors.New("format LIVE needs a terminal: print as TABLE, CSV or JSON")
+			}
+			return newLive(screen, spec.Mem), nil
+		}
 		return newStdout(spec.Stdout, spec.Mem, set), nil
 	case "file":
 		dir, err := directoryOf(path)
@@ -93,7 +100,7 @@ func directoryOf(path string) (string, error) {
 
 // optionsOf has the formats and options that a scheme knows.
 var optionsOf = map[string]struct{ formats, options []string }{
-	"":          {[]string{"CSV", "JSON", "TABLE", "TEXT"}, nil},
+	"":          {[]string{"CSV", "JSON", "LIVE", "TABLE", "TEXT"}, nil},
 	"stdout":    {[]string{"CSV", "JSON", "TABLE", "TEXT"}, nil},
 	"file":      {[]string{"CSV", "JSON", "TEXT"}, []string{"compression", "roll_bytes", "roll_rows"}},
 	"blackhole": {[]string{"CSV", "JSON", "TABLE", "TEXT", ""}, nil},

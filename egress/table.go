@@ -189,7 +189,7 @@ func (t *table) render(dst []byte) []byte {
 		dst = batch.AppendSlice(t.mem, dst, append(line, '\n')...)
 	}
 	t.cell = line[:0]
-	t.text, t.ends, t.widths, t.breaks = t.text[:0], t.ends[:0], t.widths[:0], t.breaks[:0]
+	t.clear()
 	return batch.AppendSlice(t.mem, dst, '\n')
 }
 
@@ -214,6 +214,38 @@ func appendRepeated(dst []byte, b byte, n int) []byte {
 		dst = append(dst, b)
 	}
 	return dst
+}
+
+// take returns the cells of the rows so far, and empties the table.
+func (t *table) take() []liveRowText {
+	rows := make([]liveRowText, t.numRows())
+	start, k := int64(0), 0
+	for i := range rows {
+		r := &rows[i]
+		r.cells, r.widths = make([]string, len(t.names)), make([]uint8, len(t.names))
+		for c := range t.names {
+			r.cells[c], r.widths[c] = string(t.text[start:t.ends[k]]), t.widths[k]
+			start = t.ends[k]
+			k++
+		}
+	}
+	t.clear()
+	return rows
+}
+
+// fill puts rows that take gave into the table, which is empty.
+func (t *table) fill(rows []liveRowText) {
+	for i := range rows {
+		for c, cell := range rows[i].cells {
+			t.text = batch.AppendSlice(t.mem, t.text, []byte(cell)...)
+			t.ends = batch.AppendSlice(t.mem, t.ends, int64(len(t.text)))
+			t.widths = batch.AppendSlice(t.mem, t.widths, rows[i].widths[c])
+		}
+	}
+}
+
+func (t *table) clear() {
+	t.text, t.ends, t.widths, t.breaks = t.text[:0], t.ends[:0], t.widths[:0], t.breaks[:0]
 }
 
 func (t *table) close() {

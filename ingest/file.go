@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -40,6 +41,9 @@ type fileSource struct {
 	places   chan struct{} // a token per file that is being read
 	complete chan struct{}
 
+	bytesRead  atomic.Int64
+	bytesTotal int64 // of the files that were there at the start; 0 if they are followed
+
 	mu     sync.Mutex
 	splits []*fileSplit
 	polled chan struct{}       // closed at the next poll
@@ -60,6 +64,7 @@ var (
 	_ Source     = (*fileSource)(nil)
 	_ Discoverer = (*fileSource)(nil)
 	_ Columned   = (*fileSource)(nil)
+	_ Measured   = (*fileSource)(nil)
 )
 
 func newFileSource(rest string, o *sourceOptions, f Format, spec OpenSpec) Source {
@@ -138,9 +143,11 @@ func (s *fileSource) openAll(files []foundFile, after map[string]Position) error
 	}
 	for _, f := range files {
 		start := after[f.name]
+		s.bytesTotal += f.info.Size()
 		// The size of a compressed file says nothing about positions: once at its end, it is done.
 		hasGrown := s.canGrow(f.name) && f.info.Size() > start.Upto.Pos
 		if start.Ended && !hasGrown {
+			s.bytesRead.Add(f.info.Size())
 			continue
 		}
 		s.splits = append(s.splits, &fileSplit{name: f.name, path: f.path, start: start})
@@ -151,6 +158,12 @@ func (s *fileSource) openAll(files []foundFile, after map[string]Position) error
 func (s *fileSource) openOrdered(files []foundFile, after map[string]Position) {
 	name := filepath.Base(string(s.pattern))
 	start := after[name]
+	for _, f := range files {
+		s.bytesTotal += f.info.Size()
+		if f.name < start.Upto.Tag { // was read whole
+			s.bytesRead.Add(f.info.Size())
+		}
+	}
 	isLast := func(f foundFile) bool { return f.name == start.Upto.Tag }
 	if at := slices.IndexFunc(files, isLast); start.Ended && at == len(files)-1 &&
 		(at < 0 || files[at].info.Size() <= start.Upto.Pos || !s.canGrow(files[at].name)) {
@@ -213,13 +226,14 @@ func (s *fileSource) leavePlace() { <-s.places }
 
 // readFile reads a file from a position to the end that it has when it is reached.
 func (s *fileSource) readFile(ctx context.Context, path string, start Position, w *BlockWriter) error {
-	o, err := openData(path)
+	o, err := openData(path, &s.bytesRead)
 	if err != nil {
 		return fmt.Errorf("read source %s: %w", s.uri, err)
 	}
 	defer func() { _ = o.Close() }()
 	if f, ok := s.format.(ColumnFormat); ok {
 		_, err = readColumns(ctx, f, o.columns(), start.Upto.Pos, w)
+		o.file.whole()
 	} else {
 		err = s.readBytes(ctx, o, path, start, w)
 	}
@@ -249,7 +263,7 @@ func (s *fileSource) FileColumns(ctx context.Context, mem memory.Allocator) ([]a
 	if len(files) == 0 {
 		return nil, fmt.Errorf("open source %s: %w", s.uri, errNothingToInfer)
 	}
-	o, err := openData(files[0].path)
+	o, err := openData(files[0].path, new(atomic.Int64))
 	if err != nil {
 		return nil, err
 	}

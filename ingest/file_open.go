@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"sync/atomic"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -24,19 +25,20 @@ const maxZstdWindow = 128 << 20
 // openFile is a file as it is read: decompressed if need be.
 type openFile struct {
 	io.Reader
-	file         *os.File
+	file         *countedFile
 	isCompressed bool
 	closer       func()
 }
 
 // openData opens a file and reads its first bytes to see whether it is compressed. One that is empty has no compression, also
-// if it is called so.
-func openData(path string) (*openFile, error) {
+// if it is called so. What is read of it is added to count.
+func openData(path string, count *atomic.Int64) (*openFile, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
-	o := &openFile{Reader: f, file: f}
+	o := &openFile{file: &countedFile{File: f, total: count}}
+	o.Reader = o.file
 	if err := o.decompress(path); err != nil {
 		f.Close()
 		return nil, fmt.Errorf("open %s: %w", path, err)
@@ -46,7 +48,7 @@ func openData(path string) (*openFile, error) {
 
 func (o *openFile) decompress(path string) error {
 	var start [4]byte
-	n, err := o.file.ReadAt(start[:], 0)
+	n, err := o.file.File.ReadAt(start[:], 0)
 	if err != nil && err != io.EOF {
 		return err
 	}
@@ -101,6 +103,7 @@ func (o *openFile) skip(ctx context.Context, pos int64) error {
 		if info.Size() < pos {
 			return fmt.Errorf("file is shorter than it was: %d bytes, position %d", info.Size(), pos)
 		}
+		o.file.add(pos)
 		_, err = o.file.Seek(pos, io.SeekStart)
 		return err
 	}
@@ -122,7 +125,7 @@ func (o *openFile) skip(ctx context.Context, pos int64) error {
 
 // readHeader returns the first record of a file, for a restart behind it.
 func readHeader(path string, format Format) ([]byte, error) {
-	o, err := openData(path)
+	o, err := openData(path, new(atomic.Int64))
 	if err != nil {
 		return nil, err
 	}

@@ -242,3 +242,12 @@ func (b *benchCommand) serve(ctx context.Context, s streams) error {
 	}()
 	return sender.Run(ctx, func(address string) { fmt.Fprintln(s.stdout, address) })
 }
+
+// Help shows examples.
+func (*benchCommand) Help() string {
+	return `Examples:
+
+    tidemill bench --list
+    tidemill bench --scale 0.1 --count 1 ysb wordcount
+    tidemill bench --json report.json --svg report.svg`
+}

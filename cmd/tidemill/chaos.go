@@ -35,7 +35,11 @@ func (c *chaosCommand) Help() string {
 	return `Runs a bounded job once undisturbed, and then again and again in a process of its own that is killed (SIGKILL) at random
 moments and started anew, and compares the rows of every sink. No sink of the job is touched: all write files below the
 directory of --checkpoint. Ends with status 1 if a row was lost or came twice. Results per interval, such as those of an aggregate without
-window, depend on where intervals are cut: set max_rows_per_interval, which cuts a single file alike each time.`
+window, depend on where intervals are cut: set max_rows_per_interval, which cuts a single file alike each time.
+
+Examples:
+
+    tidemill chaos --rounds 20 job.sql`
 }
 
 // Run breaks the job.

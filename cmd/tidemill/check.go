@@ -123,3 +123,18 @@ func describe(flags *jobFlags, cfg tidemill.Config, newJob func(tidemill.Config)
 	}
 	return job, nil
 }
+
+// Help shows examples.
+func (*checkCommand) Help() string {
+	return `Examples:
+
+    tidemill check job.sql`
+}
+
+// Help shows examples.
+func (*explainCommand) Help() string {
+	return `Examples:
+
+    tidemill explain job.sql
+    tidemill explain --against state/ job.sql`
+}

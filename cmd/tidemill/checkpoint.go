@@ -194,3 +194,12 @@ func (c *checkpointVerify) Run(s streams) error {
 	}
 	return errors.Join(errs...)
 }
+
+// Help shows examples.
+func (*checkpointCommand) Help() string {
+	return `Examples:
+
+    tidemill checkpoint ls state/
+    tidemill checkpoint show state/ hot.aggregate --output csv
+    tidemill checkpoint save state/ before-the-change`
+}

@@ -141,7 +141,7 @@ func TestWrongJobIsRefusedBeforeAnythingIsOpened(t *testing.T) {
 		{name: "an unknown flag", args: []string{"--intervall", "1s"}, stderr: []string{`unknown flag --intervall, did you mean "--interval"?`}},
 		{name: "a time without a unit", args: []string{"--for", "10", "-e", people + "SELECT name FROM t"}, stderr: []string{"--for"}},
 		{name: "a size that is none", args: []string{"--memory", "lots", "-e", people + "SELECT name FROM t"}, stderr: []string{`--memory: want a size such as 512MB, got "lots"`}},
-		{name: "an output that is none", args: []string{"--output", "xml", "-e", people + "SELECT name FROM t"}, stderr: []string{`Output must be table, csv or json: "xml"`}},
+		{name: "an output that is none", args: []string{"--output", "xml", "-e", people + "SELECT name FROM t"}, stderr: []string{`Output must be table, csv, json or live: "xml"`}},
 		{name: "a mode that is none", args: []string{"--mode", "replace", "-e", people + "SELECT name FROM t"}, stderr: []string{`Mode must be append, update or complete: "replace"`}},
 		{name: "too many workers", args: []string{"--workers", "5000", "-e", people + "SELECT name FROM t"}, stderr: []string{"Workers must be 0 to 1024: 5000"}},
 	}

@@ -165,3 +165,11 @@ type keepOpen struct{ io.Writer }
 
 // Close does nothing.
 func (keepOpen) Close() error { return nil }
+
+// Help shows examples.
+func (*genCommand) Help() string {
+	return `Examples:
+
+    tidemill gen words --rows 100000
+    tidemill gen events --rate 1000 --to tcp-listen://127.0.0.1:9999`
+}

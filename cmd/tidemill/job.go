@@ -40,14 +40,15 @@ func (j *jobFlags) text(stdin io.Reader) (string, error) {
 func printError(w io.Writer, err error) {
 	var all sql.Errors
 	var one *sql.Error
+	name := paintOf(w).red("tidemill:")
 	switch {
 	case errors.As(err, &all):
 		for _, e := range all {
-			fmt.Fprintf(w, "tidemill: %s\n", e.Detail())
+			fmt.Fprintf(w, "%s %s\n", name, e.Detail())
 		}
 	case errors.As(err, &one):
-		fmt.Fprintf(w, "tidemill: %s\n", one.Detail())
+		fmt.Fprintf(w, "%s %s\n", name, one.Detail())
 	default:
-		fmt.Fprintf(w, "tidemill: %s\n", err)
+		fmt.Fprintf(w, "%s %s\n", name, err)
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"github.com/alecthomas/kong"
+	kongcompletion "github.com/jotaen/kong-completion"
 )
 
 // The exit statuses.
@@ -33,14 +34,16 @@ type streams struct {
 }
 
 type cli struct {
-	Run        runCommand        `cmd:"" help:"Run a job until its sources end, a signal comes, or an error."`
-	Check      checkCommand      `cmd:"" help:"Parse and type-check a job, opening nothing."`
-	Explain    explainCommand    `cmd:"" help:"Print the plan of a job and the state that each operator keeps."`
-	Gen        genCommand        `cmd:"" help:"Write seeded data to stdout, a file or TCP."`
-	Bench      benchCommand      `cmd:"" help:"Measure workloads beside yardsticks of this machine, in one run."`
-	Checkpoint checkpointCommand `cmd:"" help:"Look into a checkpoint directory."`
-	Chaos      chaosCommand      `cmd:"" help:"Kill and restart a bounded job, and report lost and doubled rows."`
-	Version    versionCommand    `cmd:"" help:"Print the version."`
+	Run        runCommand                `cmd:"" help:"Run a job until its sources end, a signal comes, or an error."`
+	Check      checkCommand              `cmd:"" help:"Parse and type-check a job, opening nothing."`
+	Explain    explainCommand            `cmd:"" help:"Print the plan of a job and the state that each operator keeps."`
+	SQL        shellCommand              `cmd:"" name:"sql" help:"Ask for statements and run them: a session with history, completion and results in place."`
+	Gen        genCommand                `cmd:"" help:"Write seeded data to stdout, a file or TCP."`
+	Bench      benchCommand              `cmd:"" help:"Measure workloads beside yardsticks of this machine, in one run."`
+	Checkpoint checkpointCommand         `cmd:"" help:"Look into a checkpoint directory."`
+	Chaos      chaosCommand              `cmd:"" help:"Kill and restart a bounded job, and report lost and doubled rows."`
+	Completion kongcompletion.Completion `cmd:"" help:"Print what makes a shell complete this command's arguments."`
+	Version    versionCommand            `cmd:"" help:"Print the version."`
 }
 
 func main() {
@@ -63,6 +66,10 @@ func run(ctx context.Context, args []string, s streams) int {
 	if err != nil {
 		fmt.Fprintln(s.stderr, err)
 		return statusWrong
+	}
+	kongcompletion.Register(parser)
+	if exited >= 0 { // a shell asked how the line may go on
+		return exited
 	}
 	if len(args) == 0 {
 		args = []string{"--help"}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -22,20 +23,40 @@ const (
 
 // reporter tells a person on stderr how the job goes: with a status line on a terminal, else with a calm log.
 type reporter struct {
-	w          io.Writer
-	isTerminal bool
-	isQuiet    bool
+	w       io.Writer // screen, if there is one
+	screen  *screen   // nil if stderr is no terminal
+	paint   paint
+	isQuiet bool
 
 	mu       sync.Mutex
 	job      *tidemill.Context
 	last     tidemill.Status
 	lastTime time.Time
 	lastBad  map[string]int64
-	hasLine  bool
+	began    time.Time
 }
 
 func newReporter(w io.Writer, isQuiet bool) *reporter {
-	return &reporter{w: w, isTerminal: isTerminal(w), isQuiet: isQuiet, lastTime: time.Now(), lastBad: make(map[string]int64)}
+	r := &reporter{w: w, paint: paintOf(w), isQuiet: isQuiet, began: time.Now(), lastTime: time.Now(), lastBad: make(map[string]int64)}
+	if f, ok := w.(*os.File); ok && isTerminal(f) {
+		r.onScreen(newScreen(f))
+	}
+	return r
+}
+
+// onScreen makes the reporter write its status to the last line of a terminal.
+func (r *reporter) onScreen(s *screen) { r.screen, r.w = s, s }
+
+// stdout returns the writer for rows: a screen if they go to a terminal, where the status is there too, out of their way.
+func (r *reporter) stdout(w io.Writer) io.Writer {
+	f, ok := w.(*os.File)
+	switch {
+	case !ok || !isTerminal(f):
+		return w
+	case r.screen == nil:
+		return newScreen(f)
+	}
+	return r.screen
 }
 
 func (r *reporter) logger() *slog.Logger {
@@ -43,25 +64,7 @@ func (r *reporter) logger() *slog.Logger {
 	if r.isQuiet {
 		level = slog.LevelError
 	}
-	return slog.New(slog.NewTextHandler(lineWriter{r}, &slog.HandlerOptions{Level: level}))
-}
-
-// lineWriter clears the status line before something else is printed.
-type lineWriter struct{ r *reporter }
-
-// Write prints p on lines of its own.
-func (l lineWriter) Write(p []byte) (int, error) {
-	l.r.mu.Lock()
-	defer l.r.mu.Unlock()
-	l.r.clearLine()
-	return l.r.w.Write(p)
-}
-
-func (r *reporter) clearLine() {
-	if r.hasLine {
-		fmt.Fprint(r.w, "\r\x1b[K")
-		r.hasLine = false
-	}
+	return slog.New(slog.NewTextHandler(r.w, &slog.HandlerOptions{Level: level}))
 }
 
 func (r *reporter) start(job *tidemill.Context) {
@@ -82,12 +85,18 @@ func (r *reporter) onStatus(s tidemill.Status) {
 	switch {
 	case s.Ended:
 		return
-	case r.isTerminal && since >= lineEvery:
-		r.clearLine()
-		fmt.Fprint(r.w, statusLine(s, r.last, since))
-		r.hasLine = true
-	case !r.isTerminal && since >= logEvery:
-		fmt.Fprintf(r.w, "%s\n", statusLine(s, r.last, since))
+	case r.screen != nil && since >= lineEvery:
+		line := statusLine(s, r.last, since)
+		if s.FileBytes > 0 {
+			line = progressLine(s, r.last, now.Sub(r.began), since)
+		}
+		r.screen.setStatus(line)
+	case r.screen == nil && since >= logEvery:
+		line := statusLine(s, r.last, since)
+		if s.FileBytes > 0 {
+			line = fmt.Sprintf("%.0f %% | %s", percent(s), line)
+		}
+		fmt.Fprintln(r.w, line)
 	default:
 		return
 	}
@@ -119,6 +128,35 @@ func statusLine(s, last tidemill.Status, since time.Duration) string {
 	return strings.Join(parts, " | ")
 }
 
+// barWidth is how many characters the bar of a progress line has.
+const barWidth = 24
+
+// progressLine describes a job over files after took: how much of them was read, and when that will be all at the pace so far.
+func progressLine(s, last tidemill.Status, took, since time.Duration) string {
+	done := int(percent(s) / 100 * barWidth)
+	bar := strings.Repeat("=", done)
+	if done < barWidth {
+		bar += ">" + strings.Repeat(" ", barWidth-done-1)
+	}
+	line := fmt.Sprintf("[%s] %3.0f %% | %s rows | %s of %s | in %s rows/s", bar, percent(s), shortNumber(float64(s.RowsIn)),
+		bytesText(s.FileBytesRead), bytesText(s.FileBytes), rate(s.RowsIn-last.RowsIn, since))
+	if s.FileBytesRead > 0 {
+		left := time.Duration(float64(took) * float64(s.FileBytes-s.FileBytesRead) / float64(s.FileBytesRead))
+		line += " | " + max(left, 0).Round(time.Second).String() + " left"
+	}
+	if s.Bad > 0 {
+		line += fmt.Sprintf(" | bad %d", s.Bad)
+	}
+	if s.Late > 0 {
+		line += fmt.Sprintf(" | late %d", s.Late)
+	}
+	return line
+}
+
+func percent(s tidemill.Status) float64 {
+	return 100 * float64(min(s.FileBytesRead, s.FileBytes)) / float64(s.FileBytes)
+}
+
 func rate(rows int64, since time.Duration) string {
 	return shortNumber(float64(rows) / max(since.Seconds(), 1e-3))
 }
@@ -146,9 +184,8 @@ func (r *reporter) reportBad() {
 		if b.Count == r.lastBad[b.Source] {
 			continue
 		}
-		r.clearLine()
 		isFirst := r.lastBad[b.Source] == 0
-		fmt.Fprintf(r.w, "%s in %s: ", plural(b.Count, "bad row"), b.Source)
+		fmt.Fprintf(r.w, "%s in %s: ", r.paint.yellow(plural(b.Count, "bad row")), b.Source)
 		reasons := make([]string, 0, len(b.Reasons))
 		for reason, n := range b.Reasons {
 			reasons = append(reasons, fmt.Sprintf("%d × %s", n, reason))
@@ -168,7 +205,9 @@ func (r *reporter) reportBad() {
 func (r *reporter) end(job *tidemill.Context, took time.Duration, isDone bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.clearLine()
+	if r.screen != nil {
+		r.screen.end()
+	}
 	if r.isQuiet {
 		return
 	}

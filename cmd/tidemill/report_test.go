@@ -1,13 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -67,17 +67,50 @@ func TestDoneLine(t *testing.T) {
 }
 
 func TestTerminalHasOneLineThatIsWrittenAgain(t *testing.T) {
-	var b bytes.Buffer
-	r := newReporter(&b, false)
-	r.isTerminal = true
+	var term terminal
+	r := newReporter(&term, false)
+	r.onScreen(&screen{w: &term, size: func() (int, int) { return 80, 24 }})
 	for i := range 3 {
 		r.lastTime = r.lastTime.Add(-time.Hour)
 		r.onStatus(tidemill.Status{Interval: batch.Interval{ID: uint64(i + 1)}, Watermark: batch.MinTime})
 	}
 	r.logger().Info("something else")
-	lines := bytes.Split(b.Bytes(), []byte("\r\x1b[K"))
-	if len(lines) != 4 || !bytes.HasPrefix(lines[2], []byte("interval 3 ")) || !bytes.HasSuffix(lines[3], []byte("something else\"\n")) {
-		t.Errorf("got %q", b.String())
+	lines := strings.Split(term.String(), "\n")
+	if len(lines) != 2 || !strings.HasSuffix(lines[0], "something else\"") || !strings.HasPrefix(lines[1], "interval 3 ") {
+		t.Errorf("got %q", lines)
+	}
+}
+
+func TestProgressLine(t *testing.T) {
+	tests := []struct {
+		name         string
+		status, last tidemill.Status
+		want         string
+	}{
+		{
+			name:   "at the beginning nothing is known of the end",
+			status: tidemill.Status{FileBytes: 4000},
+			want:   "[>                       ]   0 % | 0 rows | 0B of 4.0 KB | in 0 rows/s",
+		},
+		{
+			name:   "the rest takes as long as the part before did",
+			status: tidemill.Status{RowsIn: 3_000_000, FileBytesRead: 300e6, FileBytes: 1200e6, Bad: 2, Late: 1},
+			last:   tidemill.Status{RowsIn: 1_000_000},
+			want:   "[======>                 ]  25 % | 3.00 M rows | 300.00 MB of 1.20 GB | in 1.00 M rows/s | 30s left | bad 2 | late 1",
+		},
+		{
+			name:   "all is read",
+			status: tidemill.Status{RowsIn: 10, FileBytesRead: 50, FileBytes: 50},
+			last:   tidemill.Status{RowsIn: 10},
+			want:   "[========================] 100 % | 10 rows | 50B of 50B | in 0 rows/s | 0s left",
+		},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			if got := progressLine(tt.status, tt.last, 10*time.Second, 2*time.Second); got != tt.want {
+				t.Errorf("want %q\ngot  %q", tt.want, got)
+			}
+		})
 	}
 }
 

@@ -29,7 +29,7 @@ type runCommand struct {
 	Checkpoint  string        `placeholder:"DIR" help:"Directory of state, offsets and journal (default: memory only)."`
 	Compression string        `placeholder:"CODEC" help:"How state images are compressed: s2 (default), zstd or none."`
 	DropState   []string      `placeholder:"NAME" sep:"none" help:"Give up the state of an operator, table or source where this job can't use it; may be given more than once."`
-	Output      string        `placeholder:"FORMAT" help:"How a bare SELECT prints: table (default on a terminal), csv (default elsewhere) or json."`
+	Output      string        `placeholder:"FORMAT" help:"How a bare SELECT prints: table (default on a terminal), csv (default elsewhere), json, or live: the latest state, in place on a terminal."`
 	Mode        string        `placeholder:"MODE" help:"Output mode of results that do not say: append (default where windows close), update (default for other aggregates) or complete."`
 	Align       string        `enum:"epoch,start" default:"epoch" help:"Where windows of time begin: epoch, or the start of the job (default: epoch)."`
 	Lateness    time.Duration `placeholder:"TIME" help:"How long after the end of its windows a row still counts, in sinks that do not say, such as 1m (default: 0s)."`
@@ -61,7 +61,7 @@ func (r *runCommand) Run(ctx context.Context, s streams) (err error) {
 	cfg := tidemill.Config{
 		Interval: r.Interval, CommitEvery: r.CommitEvery, Checkpoint: r.Checkpoint, Compression: r.Compression, DropState: r.DropState, Mode: r.Mode, Lateness: r.Lateness, Align: r.Align, Workers: r.Workers,
 		MemoryBytes: int64(r.Memory), BlockBytes: int(r.BlockSize), FailOnBadRow: r.OnError == "fail",
-		SinkDir: r.SinksTo, ReplayEveryTick: r.Catchup == "each", Stdin: s.stdin, Stdout: s.stdout, Output: r.output(s.stdout),
+		SinkDir: r.SinksTo, ReplayEveryTick: r.Catchup == "each", Stdin: s.stdin, Stdout: reporter.stdout(s.stdout), Output: r.output(s.stdout),
 		Log: reporter.logger(), OnStatus: reporter.onStatus,
 	}
 	if r.Memory > 0 {
@@ -77,6 +77,11 @@ func (r *runCommand) Run(ctx context.Context, s streams) (err error) {
 	if err := job.Check(); err != nil {
 		return wrongError{err}
 	}
+	return runJob(ctx, job, reporter, r.For)
+}
+
+// runJob runs a job until it ends, a signal comes, or its time is over, if it has one.
+func runJob(ctx context.Context, job *tidemill.Context, reporter *reporter, limit time.Duration) error {
 	began := time.Now()
 	if err := job.Start(ctx); errors.Is(err, tidemill.ErrRefused) {
 		return wrongError{err}
@@ -84,8 +89,8 @@ func (r *runCommand) Run(ctx context.Context, s streams) (err error) {
 		return err
 	}
 	reporter.start(job)
-	defer r.stopWhenAsked(job)()
-	err = job.Wait()
+	defer stopWhenAsked(job, limit)()
+	err := job.Wait()
 	if errors.Is(err, egress.ErrClosed) { // the reader of stdout has seen enough
 		err = nil
 	}
@@ -109,14 +114,14 @@ func isTerminal(w io.Writer) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// stopWhenAsked stops the job gracefully at a signal or when its time is over; a second signal ends the process at once. The
-// function that it returns ends the watch.
-func (r *runCommand) stopWhenAsked(job *tidemill.Context) func() {
+// stopWhenAsked stops the job gracefully at a signal or when its time is over, if it has one; a second signal ends the process at
+// once. The function that it returns ends the watch.
+func stopWhenAsked(job *tidemill.Context, limit time.Duration) func() {
 	signals := make(chan os.Signal, 2)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	var timeout <-chan time.Time
-	if r.For > 0 {
-		timeout = time.After(r.For)
+	if limit > 0 {
+		timeout = time.After(limit)
 	}
 	go func() {
 		for stopping := false; ; stopping = true {
@@ -182,4 +187,14 @@ func (b *byteSize) UnmarshalText(text []byte) error {
 	}
 	*b = byteSize(n * float64(factor))
 	return nil
+}
+
+// Help shows examples.
+func (*runCommand) Help() string {
+	return `Examples:
+
+    tidemill run examples/wordcount/wordcount.sql
+    tidemill run --output json -e "CREATE SOURCE r FROM 'rate:'; SELECT value FROM r"
+    tidemill run --checkpoint state/ --interval 200ms job.sql
+    tidemill run --output live -e "CREATE SOURCE r FROM 'rate:'; SELECT count(*) FROM r"`
 }

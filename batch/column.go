@@ -35,6 +35,7 @@ type Column struct {
 	data    []byte
 	child   *Column   // of a list
 	fields  []*Column // of a struct
+	picked  []int32   // scratch: elements on their way to child
 
 	// The offsets behind endRows rows are endOf, unless endRows is -1: Array gives them, once for the same rows.
 	endRows int
@@ -43,11 +44,13 @@ type Column struct {
 	arr arrow.Array // over the whole capacity of the buffers; nil when a buffer was replaced
 }
 
-// NewColumn returns an empty column of one of the engine's types, or of a list or struct of them.
+// NewColumn returns an empty column of one of the engine's types, or of a list, map or struct of them.
 func NewColumn(mem memory.Allocator, dtype arrow.DataType) *Column {
 	c := &Column{mem: mem, dtype: dtype}
 	switch t := dtype.(type) {
 	case *arrow.ListType:
+		c.child = NewColumn(mem, t.Elem())
+	case *arrow.MapType:
 		c.child = NewColumn(mem, t.Elem())
 	case *arrow.StructType:
 		for _, f := range t.Fields() {
@@ -111,7 +114,7 @@ func (c *Column) growRows(rowCap int) {
 		c.nums = GrowSlice(c.mem, c.nums, c.rowCap)
 	case arrow.BOOL:
 		c.bits = GrowSlice(c.mem, c.bits, c.rowCap/8)
-	case arrow.STRING, arrow.LIST:
+	case arrow.STRING, arrow.LIST, arrow.MAP:
 		c.offsets = GrowSlice(c.mem, c.offsets, c.rowCap+1)
 		c.offsets[0] = 0
 	}
@@ -129,7 +132,7 @@ func (c *Column) Decimals() []decimal.Num { return c.nums[:c.n] }
 // Bits returns the values of a BOOLEAN column as a bitmap, to read or write until the next Reset or Append.
 func (c *Column) Bits() []byte { return c.bits[:(c.n+7)/8] }
 
-// Child returns the elements of a list column.
+// Child returns the elements of a list column, of a map its entries: a struct of key and value.
 func (c *Column) Child() *Column { return c.child }
 
 // Field returns the i-th field of a struct column. Its rows are those of the struct.
@@ -253,6 +256,8 @@ func (c *Column) AppendRow(arr arrow.Array, i int) {
 			c.child.AppendRow(a.ListValues(), int(j))
 		}
 		c.AppendList()
+	case *array.Map:
+		c.AppendRow(a.List, i)
 	case *array.Struct:
 		for k, f := range c.fields {
 			f.AppendRow(a.Field(k), i)
@@ -287,8 +292,10 @@ func (c *Column) AppendArray(arr arrow.Array, n int, sel []int32) {
 		c.appendTexts(a, sel)
 		return
 	default:
-		for _, i := range sel {
-			c.AppendRow(arr, int(i))
+		if !c.appendNested(arr, arr.Len(), sel) {
+			for _, i := range sel {
+				c.AppendRow(arr, int(i))
+			}
 		}
 		return
 	}
@@ -319,8 +326,10 @@ func (c *Column) appendRange(arr arrow.Array, n int) {
 	case *array.String:
 		c.appendText(a, n)
 	default:
-		for i := range n {
-			c.AppendRow(arr, i)
+		if !c.appendNested(arr, n, nil) {
+			for i := range n {
+				c.AppendRow(arr, i)
+			}
 		}
 		return
 	}
@@ -460,7 +469,7 @@ func (c *Column) makeArray() arrow.Array {
 	case arrow.STRING:
 		buffers = append(buffers, memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(c.offsets[:c.rowCap+1])),
 			memory.NewBufferBytes(c.data[:cap(c.data)]))
-	case arrow.LIST:
+	case arrow.LIST, arrow.MAP:
 		buffers = append(buffers, memory.NewBufferBytes(arrow.Int32Traits.CastToBytes(c.offsets[:c.rowCap+1])))
 		children = append(children, c.child.arr.Data())
 	case arrow.STRUCT:
@@ -490,6 +499,7 @@ func (c *Column) Release() {
 	FreeSlice(c.mem, c.bits)
 	FreeSlice(c.mem, c.offsets)
 	FreeSlice(c.mem, c.data)
+	FreeSlice(c.mem, c.picked)
 	if c.child != nil {
 		c.child.Release()
 	}

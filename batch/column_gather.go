@@ -29,10 +29,7 @@ func (c *Column) AppendFrom(src *Column, rows []int32) {
 	case arrow.STRING:
 		c.appendTextsFrom(src, rows)
 	default:
-		arr := src.Array()
-		for _, i := range rows {
-			c.AppendRow(arr, int(i))
-		}
+		c.AppendArray(src.Array(), src.n, rows)
 		return
 	}
 	if src.nulls > 0 {

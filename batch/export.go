@@ -77,6 +77,14 @@ func appendValue(fb array.Builder, arr arrow.Array, i int) {
 		for j := start; j < end; j++ {
 			appendValue(lb.ValueBuilder(), a.ListValues(), int(j))
 		}
+	case *array.Map:
+		mb, entries := fb.(*array.MapBuilder), a.ListValues().(*array.Struct)
+		mb.Append(true)
+		start, end := a.ValueOffsets(i)
+		for j := start; j < end; j++ {
+			appendValue(mb.KeyBuilder(), entries.Field(0), int(j))
+			appendValue(mb.ItemBuilder(), entries.Field(1), int(j))
+		}
 	case *array.Struct:
 		sb := fb.(*array.StructBuilder)
 		sb.Append(true)

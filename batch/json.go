@@ -51,6 +51,19 @@ func AppendJSON(dst []byte, arr arrow.Array, i int) []byte {
 			dst = AppendJSON(dst, a.ListValues(), int(j))
 		}
 		return append(dst, ']')
+	case *array.Map:
+		entries := a.ListValues().(*array.Struct)
+		dst = append(dst, '{')
+		start, end := a.ValueOffsets(i)
+		for j := start; j < end; j++ {
+			if j > start {
+				dst = append(dst, ',')
+			}
+			dst = appendJSONKey(dst, entries.Field(0), int(j))
+			dst = append(dst, ':')
+			dst = AppendJSON(dst, entries.Field(1), int(j))
+		}
+		return append(dst, '}')
 	case *array.Struct:
 		dst = append(dst, '{')
 		for k, f := range a.DataType().(*arrow.StructType).Fields() {
@@ -64,6 +77,16 @@ func AppendJSON(dst []byte, arr arrow.Array, i int) []byte {
 		return append(dst, '}')
 	}
 	return append(dst, "null"...)
+}
+
+// appendJSONKey appends the key of a map's entry: its text, in quotes.
+func appendJSONKey(dst []byte, keys arrow.Array, i int) []byte {
+	start := len(dst)
+	if dst = AppendJSON(dst, keys, i); dst[start] == '"' {
+		return dst
+	}
+	key := string(dst[start:])
+	return AppendJSONString(dst[:start], key)
 }
 
 const hexDigits = "0123456789abcdef"

@@ -61,7 +61,7 @@ func isPlainCell(s string) bool {
 	return true
 }
 
-// Parse is the inverse of Format for columns without lists and structs. The caller releases the frame.
+// Parse is the inverse of Format. Lists, maps and structs are JSON. The caller releases the frame.
 func Parse(mem memory.Allocator, schema *arrow.Schema, text string) (*Frame, error) {
 	f := NewFrame(mem, schema)
 	rows := 0
@@ -92,6 +92,9 @@ func parseCell(col *Column, line string) (rest string, err error) {
 	if line == "" {
 		return "", errors.New("value missing")
 	}
+	if Nesting(col.Type()) > 0 && line[0] != 'n' {
+		return parseJSONCell(col, line)
+	}
 	var cell string
 	quoted := line[0] == '"'
 	if quoted {
@@ -111,4 +114,25 @@ func parseCell(col *Column, line string) (rest string, err error) {
 		return rest, nil
 	}
 	return rest, AppendParsed(col, []byte(cell))
+}
+
+func parseJSONCell(col *Column, line string) (rest string, err error) {
+	scan := JSONScanner{Text: []byte(line)}
+	end := scan.Value(0, 0)
+	if end < 0 {
+		return "", errors.New(scan.Why)
+	}
+	r := JSONReader{Scalar: appendJSONScalar}
+	if why := r.Append(col, []byte(line[:end])); why != "" {
+		return "", errors.New(why)
+	}
+	return line[end:], nil
+}
+
+// appendJSONScalar appends what AppendJSON writes of a scalar.
+func appendJSONScalar(c *Column, text []byte, _ bool) (why string) {
+	if err := AppendParsed(c, text); err != nil {
+		return err.Error()
+	}
+	return ""
 }

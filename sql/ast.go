@@ -208,3 +208,10 @@ func isInterval(n node) (time.Duration, bool) {
 	}
 	return 0, false
 }
+
+// lambda is x -> body or (x, y) -> body.
+type lambda struct {
+	base
+	params []ident
+	body   node
+}

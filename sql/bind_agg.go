@@ -47,6 +47,8 @@ func walk(n node, visit func(node) bool) {
 		walk(n.arg, visit)
 	case *field:
 		walk(n.of, visit)
+	case *lambda:
+		walk(n.body, visit)
 	}
 }
 

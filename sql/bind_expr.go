@@ -24,6 +24,8 @@ type exprBinder struct {
 	column func(*name) *expr.Spec
 	// special, if not nil, sees every node first; done says that spec stands for the node, nil after a fault.
 	special func(n node) (spec *expr.Spec, done bool)
+	// params are those of the lambda functions around what is bound.
+	params []*expr.Spec
 }
 
 // over returns a binder of expressions over what column knows.
@@ -39,14 +41,14 @@ func (b *binder) overRelation(r *relation, where string) *exprBinder {
 
 // bind returns n bound, nil after a fault.
 func (e *exprBinder) bind(n node) *expr.Spec {
-	if e.special != nil {
+	if e.special != nil && !e.usesParams(n) {
 		if s, done := e.special(n); done {
 			return s
 		}
 	}
 	switch n := n.(type) {
 	case *name:
-		return e.column(n)
+		return e.named(n)
 	case *literal:
 		return expr.Literal(n.value)
 	case *cast:
@@ -56,9 +58,9 @@ func (e *exprBinder) bind(n node) *expr.Spec {
 	case *call:
 		return e.call(n)
 	case *field:
-		if e.bind(n.of) != nil {
-			e.faults.add(n.at, "only windows have fields: .%s", quoteName(n.name))
-		}
+		return e.field(n.at, e.bind(n.of), n.name)
+	case *lambda:
+		e.faults.add(n.at, "a lambda function stands only in the arguments of a function that takes one")
 	}
 	return nil
 }
@@ -184,7 +186,7 @@ func (e *exprBinder) call(n *call) *expr.Spec {
 		e.faults.add(n.at, "not supported yet: %s(…)", n.fn)
 		return nil
 	}
-	args, ok := e.bindAll(n.args)
+	args, ok := e.arguments(n)
 	if !ok {
 		return nil
 	}

@@ -264,8 +264,7 @@ func (b *binder) star(in *relation, it item) []output {
 		}
 	}
 	if len(outs) == 0 {
-		b.fault(it.at, "unknown table %q before .*", it.qualifier)
-		return nil
+		return b.starOfStruct(in, it)
 	}
 	return outs
 }

@@ -112,8 +112,9 @@ func (l *lexer) skipBlank() *token {
 
 // signs are the operators and brackets, longer ones first.
 var signs = []string{
-	"<=>", "||", "::", "<=", ">=", "<>", "!=", "==",
+	"<=>", "||", "::", "->", "<=", ">=", "<>", "!=", "==",
 	"(", ")", ",", ";", ".", "+", "-", "*", "/", "%", "=", "<", ">", "!",
+	"[", "]",
 	"|", "?", "{", "}", // of patterns
 }
 
@@ -153,8 +154,6 @@ func badSign(r rune) string {
 	switch r {
 	case '&', '|', '^', '~':
 		return fmt.Sprintf("not supported yet: the bit operator %c", r)
-	case '[', ']':
-		return "not supported yet: element access with [ ]"
 	case '{', '}', ':', '@', '?', '$':
 		return fmt.Sprintf("not supported: %c", r)
 	}

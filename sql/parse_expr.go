@@ -238,6 +238,10 @@ func (p *parser) postfix(n node) node {
 		case p.isSign(".") && isBracketed(n):
 			p.take()
 			n = &field{base: p.above(t.pos, n), of: n, name: p.name("a field").text}
+		case p.acceptSign("["):
+			at := p.expression()
+			p.expectSign("]")
+			n = p.newCall(t.pos, "[]", n, at)
 		default:
 			return n
 		}
@@ -245,8 +249,8 @@ func (p *parser) postfix(n node) node {
 	return n
 }
 
-// isBracketed says whether a dot may follow n.
+// isBracketed says whether a dot may follow n: it is in brackets, or ends in one, or is a field.
 func isBracketed(n node) bool {
-	c, ok := n.(*call)
-	return ok && binaryOperators[c.fn].text == "" && !strings.Contains(c.fn, " ")
+	_, isLiteral := n.(*literal)
+	return !isLiteral
 }

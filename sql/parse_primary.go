@@ -80,7 +80,7 @@ func (p *parser) keyword(t, next token) node {
 			p.fail(t.pos, "not supported: %s '…': use TIMESTAMP '…'", t.upper)
 		}
 	case "EXISTS":
-		if next.text == "(" {
+		if third := p.peekAt(2); next.text == "(" && (third.upper == "SELECT" || third.upper == "WITH") {
 			p.fail(t.pos, "not supported yet: EXISTS")
 		}
 	}
@@ -156,16 +156,13 @@ func hasUnit(s string) bool {
 	return false
 }
 
-// column parses a name with an optional qualifier. The start and end of a window may have one too: a.window.start.
+// column parses a name with an optional qualifier, and the fields behind it: the binder finds out which is which.
 func (p *parser) column() node {
 	t := p.take()
 	n := &name{base: base{at: t.pos, levels: 1}, parts: []string{t.text}}
 	for p.isSign(".") {
 		p.take()
 		n.parts = append(n.parts, p.name("a column").text)
-	}
-	if last := n.parts[len(n.parts)-1]; len(n.parts) > 3 || len(n.parts) == 3 && asciiLower(last) != "start" && asciiLower(last) != "end" {
-		p.fail(t.pos, "a column has one qualifier at most: got %s", textOf(n))
 	}
 	if p.isSign("(") {
 		p.fail(p.peek().pos, "not supported: a function with a qualifier or in quotes: %s", textOf(n))
@@ -206,7 +203,7 @@ func (p *parser) function() node {
 func (p *parser) arguments() []node {
 	var list []node
 	for {
-		list = append(list, p.expression())
+		list = append(list, p.argument())
 		if !p.acceptSign(",") {
 			break
 		}

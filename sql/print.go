@@ -264,6 +264,11 @@ func (n *call) print(b *printer) {
 		b.add(")")
 	case "is null", "is true", "is false", "between", "in", "like":
 		n.printPredicate(b, "")
+	case "[]":
+		n.args[0].print(b)
+		b.add("[")
+		n.args[1].print(b)
+		b.add("]")
 	default:
 		b.add(n.fn, "(")
 		if n.star {

@@ -34,7 +34,7 @@ func eval(s *expr.Spec, row []any) (any, error) {
 		return row[s.Column], nil
 	case expr.LiteralKind:
 		return s.Value, nil
-	case expr.CallKind:
+	case expr.CallKind, expr.ParamKind, expr.LambdaKind:
 	}
 	if v, isLazy, err := evalLazy(s, row); isLazy {
 		return v, err
@@ -48,6 +48,9 @@ func eval(s *expr.Spec, row []any) (any, error) {
 	}
 	if f, ok := nullFunctions[s.Func]; ok {
 		return f(args), nil
+	}
+	if f, ok := listFunctions[s.Func]; ok {
+		return f(args)
 	}
 	for _, a := range args {
 		if a == nil {
@@ -227,6 +230,8 @@ func compare(a, b any) int {
 			return order(!math.IsNaN(a), !math.IsNaN(b))
 		}
 		return order(a < b, a > b)
+	case []any:
+		return compareLists(a, b.([]any))
 	}
 	panic(fmt.Sprintf("oracle: no order for %T", a))
 }

@@ -19,7 +19,7 @@ var functions = map[string]func(args []any) (any, error){
 	"trim":       text1(func(s string) string { return strings.Trim(s, " ") }),
 	"ltrim":      text1(func(s string) string { return strings.TrimLeft(s, " ") }),
 	"rtrim":      text1(func(s string) string { return strings.TrimRight(s, " ") }),
-	"reverse":    text1(func(s string) string { r := []rune(s); slices.Reverse(r); return string(r) }),
+	"reverse":    reverse,
 	"length":     func(args []any) (any, error) { return int64(len([]rune(args[0].(string)))), nil },
 	"substring":  substring,
 	"substr":     substring,
@@ -91,7 +91,25 @@ func substring(args []any) (any, error) {
 	return string(runes[start:end]), nil
 }
 
+func reverse(args []any) (any, error) {
+	if list, isList := args[0].([]any); isList {
+		list = slices.Clone(list)
+		slices.Reverse(list)
+		return list, nil
+	}
+	r := []rune(args[0].(string))
+	slices.Reverse(r)
+	return string(r), nil
+}
+
 func concat(args []any) (any, error) {
+	if _, isList := args[0].([]any); isList {
+		all := []any{}
+		for _, a := range args {
+			all = append(all, a.([]any)...)
+		}
+		return all, nil
+	}
 	var all strings.Builder
 	for _, a := range args {
 		all.WriteString(a.(string))

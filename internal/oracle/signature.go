@@ -90,8 +90,18 @@ func constantArgs(r *random, name string, args []*expr.Spec) []*expr.Spec {
 			}
 		}
 	}
-	// Counts of characters and digits are small.
+	// Counts of characters, digits and elements are small.
 	switch name {
+	case "array_repeat", "array_insert":
+		if isType(1, arrow.INT64) {
+			args[1] = number(-3, 5)
+		}
+	case "slice", "get", "element_at", "try_element_at", "[]":
+		for i := range args {
+			if i > 0 && isType(i, arrow.INT64) && (r == nil || r.chance(70)) {
+				args[i] = number(-3, 3)
+			}
+		}
 	case "round", "substring", "substr", "split":
 		for i := range args {
 			if i > 0 && isType(i, arrow.INT64) && (r == nil || r.chance(70)) {

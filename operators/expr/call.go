@@ -58,6 +58,7 @@ func Call(name string, args ...*Spec) (*Spec, error) {
 	if f == nil {
 		return nil, newUnknownFunction(name)
 	}
+	f = f.of(args)
 	if f.resolve != nil {
 		return f.resolve(f.name, args)
 	}
@@ -157,7 +158,7 @@ func unifyCompared(name string, args []*Spec) ([]*Spec, error) {
 		}
 		return nil, err
 	}
-	if !isScalar(t.ID()) && t.ID() != arrow.NULL {
+	if !isScalar(t.ID()) && t.ID() != arrow.NULL && (!isNestedType(t) || !isOrdered(t)) {
 		return nil, &TypeError{Func: name, Why: "operands can't be compared", Got: argTypes(got)}
 	}
 	if t.ID() == arrow.NULL { // any type will do

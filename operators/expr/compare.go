@@ -136,6 +136,11 @@ func pickEqual(dst, rows []int32, a, b *operand, negated bool) []int32 {
 			free[n] = i
 			n = add(n, bytes.Equal(a.bytes(i), b.bytes(i)) != negated)
 		}
+	case arrow.LIST, arrow.STRUCT:
+		for _, i := range rows {
+			free[n] = i
+			n = add(n, (a.compareAt(i, b, i) == 0) != negated)
+		}
 	}
 	return dst[:len(dst)+n]
 }
@@ -161,6 +166,11 @@ func pickLess(dst, rows []int32, a, b *operand, negated bool) []int32 {
 		for _, i := range rows {
 			free[n] = i
 			n = add(n, (bytes.Compare(a.bytes(i), b.bytes(i)) < 0) != negated)
+		}
+	case arrow.LIST, arrow.STRUCT:
+		for _, i := range rows {
+			free[n] = i
+			n = add(n, (a.compareAt(i, b, i) < 0) != negated)
 		}
 	}
 	return dst[:len(dst)+n]

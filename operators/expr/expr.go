@@ -45,6 +45,10 @@ const (
 	LiteralKind
 	// CallKind is a function, an operator sign, a CASE or a CAST over Args.
 	CallKind
+	// ParamKind is a parameter of a lambda function.
+	ParamKind
+	// LambdaKind is a lambda function: Args has its body, then its parameters. It stands only in the arguments of a call.
+	LambdaKind
 )
 
 // Spec is a typed expression over the columns of one schema. It is immutable and may be shared.
@@ -52,8 +56,8 @@ type Spec struct {
 	Kind Kind
 	Type arrow.DataType
 
-	Column int    // ColumnKind: index in the input's schema
-	Name   string // ColumnKind: name of the column
+	Column int    // ColumnKind: index in the input's schema; ParamKind: how many parameters are declared around it
+	Name   string // ColumnKind, ParamKind: name of the column or parameter
 
 	// Value is the constant of a LiteralKind: nil (NULL), bool, int64, float64, string, batch.Time, or time.Duration, whose Type
 	// is Interval.

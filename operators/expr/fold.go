@@ -18,6 +18,9 @@ var opposites = map[string]string{
 // Fold returns s with what is constant computed and NOT of comparisons taken in. A constant that can't be computed, such as 1 / 0,
 // stays as it is: the rows that come to it are bad.
 func Fold(s *Spec) *Spec {
+	if s.Kind == LambdaKind {
+		return Lambda(Fold(s.Args[0]), s.Args[1:]...)
+	}
 	if s.Kind != CallKind {
 		return s
 	}

@@ -27,7 +27,14 @@ func mustSchema(text string) *arrow.Schema {
 	var fields []arrow.Field
 	for _, column := range strings.Split(text, ", ") {
 		name, typ, _ := strings.Cut(column, " ")
-		fields = append(fields, arrow.Field{Name: name, Type: typesByName[typ], Nullable: true})
+		t := typesByName[typ]
+		if t == nil {
+			var err error
+			if t, err = batch.ParseType(typ); err != nil {
+				panic(err)
+			}
+		}
+		fields = append(fields, arrow.Field{Name: name, Type: t, Nullable: true})
 	}
 	return arrow.NewSchema(fields, nil)
 }
@@ -36,10 +43,43 @@ func mustSchema(text string) *arrow.Schema {
 type specParser struct {
 	schema *arrow.Schema
 	rest   string
+	params []*expr.Spec // of the lambda functions around what is read
+}
+
+// argument reads an argument of a call, which may be a lambda function: (-> x y (+ x y)).
+func (p *specParser) argument(name string, args []*expr.Spec) (*expr.Spec, error) {
+	rest, isLambda := strings.CutPrefix(strings.TrimLeft(p.rest, " \n\t"), "(-> ")
+	if !isLambda {
+		return p.spec()
+	}
+	types, _ := expr.LambdaParams(name, args, len(args))
+	outer := p.params
+	var params []*expr.Spec
+	for rest[0] != '(' {
+		var param string
+		param, rest, _ = strings.Cut(rest, " ")
+		if strings.HasSuffix(param, ")") { // the body is an atom
+			rest = param + " " + rest
+			break
+		}
+		if len(params) == len(types) || slices.Contains([]string{"null", "true", "false"}, param) || param[0] <= '9' {
+			rest = param + " " + rest
+			break
+		}
+		params = append(params, expr.Param(param, types[len(params)], len(outer)+len(params)))
+	}
+	p.params, p.rest = append(slices.Clip(outer), params...), rest
+	body, err := p.spec()
+	p.params = outer
+	if err != nil {
+		return nil, err
+	}
+	p.word() // the closing bracket
+	return expr.Lambda(body, params...), nil
 }
 
 func parseSpec(schema *arrow.Schema, text string) (*expr.Spec, error) {
-	p := &specParser{schema, text}
+	p := &specParser{schema: schema, rest: text}
 	s, err := p.spec()
 	if err == nil && strings.TrimSpace(p.rest) != "" {
 		err = fmt.Errorf("text behind the expression: %q", p.rest)
@@ -96,7 +136,7 @@ func (p *specParser) spec() (*expr.Spec, error) {
 	}
 	var args []*expr.Spec
 	for {
-		a, err := p.spec()
+		a, err := p.argument(name, args)
 		if err == errEnd {
 			break
 		}
@@ -117,6 +157,11 @@ func (p *specParser) spec() (*expr.Spec, error) {
 }
 
 func (p *specParser) atom(w string) *expr.Spec {
+	for _, param := range slices.Backward(p.params) {
+		if param.Name == w {
+			return param
+		}
+	}
 	if found := p.schema.FieldIndices(w); found != nil {
 		return expr.Column(p.schema, found[0])
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/tidemill/tidemill/batch"
+	"github.com/tidemill/tidemill/internal/invariants"
 )
 
 // New returns an instance of s, with what is constant computed. The caller closes it.
@@ -69,12 +70,17 @@ func (e *env) build(s *Spec) (Expr, error) {
 		return &column{s}, nil
 	case LiteralKind:
 		return newLiteral(e, s), nil
+	case LambdaKind:
+		return newLambda(e, s)
+	case ParamKind:
+		return nil, fmt.Errorf("evaluate %s: %w", s.Name, invariants.Failf("a parameter without its lambda function"))
 	case CallKind:
 	}
 	f := functions[s.Func]
 	if f == nil {
 		return nil, newUnknownFunction(s.Func)
 	}
+	f = f.of(s.Args)
 	args := make([]Expr, 0, len(s.Args))
 	column := -1
 	isOver := s.isOver(&column) // then s is coded as a whole, by who asked for it

@@ -22,8 +22,10 @@ type operand struct {
 	ints    []int64
 	floats  []float64
 	bits    []byte
-	offsets []int32 // of TEXT: one entry per row and one more
+	offsets []int32 // of TEXT, lists and maps: one entry per row and one more
 	text    []byte
+	child   *operand  // of a list its elements, of a map its entries
+	fields  []operand // of a struct
 
 	decoded *batch.Column // of a dictionary
 }
@@ -78,6 +80,8 @@ func (o *operand) view(arr arrow.Array) {
 		if a.Len() > 0 {
 			o.offsets = a.ValueOffsets()
 		}
+	case *array.List, *array.Map, *array.Struct:
+		o.viewParts(a)
 	}
 }
 
@@ -154,7 +158,7 @@ func (o *operand) close() {
 
 // copyRow sets row i of out to row i of o, which is not NULL and of the same type.
 func (o *operand) copyRow(out *batch.Column, i int32) {
-	switch a := o.arr.(type) {
+	switch o.arr.(type) {
 	case *array.Int64, *array.Timestamp:
 		out.Int64s()[i] = o.ints[i]
 	case *array.Float64:
@@ -163,12 +167,8 @@ func (o *operand) copyRow(out *batch.Column, i int32) {
 		out.SetBool(int(i), o.bit(i))
 	case *array.String:
 		out.SetText(int(i), o.bytes(i))
-	case *array.List:
-		from, to := a.ValueOffsets(int(i))
-		for j := from; j < to; j++ {
-			out.Child().AppendRow(a.ListValues(), int(j))
-		}
-		out.EndList(int(i))
+	case *array.List, *array.Map, *array.Struct:
+		o.copyParts(out, i)
 	}
 }
 
@@ -209,6 +209,8 @@ func (o *operand) isRowLess(other *operand, i int32) bool {
 		return isLess(o.floats[i], other.floats[i])
 	case arrow.BOOL:
 		return !o.bit(i) && other.bit(i)
+	case arrow.LIST, arrow.STRUCT:
+		return o.compareAt(i, other, i) < 0
 	}
 	return bytes.Compare(o.bytes(i), other.bytes(i)) < 0
 }

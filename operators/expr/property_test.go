@@ -28,7 +28,7 @@ func oracle(s *expr.Spec, row []any) (v any, isBad bool) {
 		return row[s.Column], false
 	case expr.LiteralKind:
 		return s.Value, false
-	case expr.CallKind:
+	case expr.CallKind, expr.ParamKind, expr.LambdaKind:
 	}
 	arg := func(k int) any {
 		v, bad := oracle(s.Args[k], row)

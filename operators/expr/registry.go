@@ -25,6 +25,17 @@ type function struct {
 	// resolve and build take the place of overloads where types or evaluation go by rules of their own.
 	resolve func(name string, args []*Spec) (*Spec, error)
 	build   func(e *env, s *Spec, args []Expr) (Expr, error)
+
+	// nested takes the place of all of that where an argument is a list, a map or a struct; nil if nothing does.
+	nested *function
+}
+
+// of returns the function that takes args: f, or its form for lists, maps and structs.
+func (f *function) of(args []*Spec) *function {
+	if f.nested != nil && slices.ContainsFunc(args, func(a *Spec) bool { return isNestedType(a.Type) }) {
+		return f.nested
+	}
+	return f
 }
 
 // overload is one list of argument types of a function, and the kernel that computes it. A NULL argument gives NULL.
@@ -47,6 +58,7 @@ var functions = func() map[string]*function {
 	for _, list := range [][]function{
 		comparisonFunctions, logicFunctions, choiceFunctions, castFunctions, matchFunctions,
 		arithmeticFunctions, mathFunctions, textFunctions, timeFunctions,
+		listFunctions, mapFunctions, higherFunctions,
 	} {
 		for i := range list {
 			f := &list[i]
@@ -56,6 +68,9 @@ var functions = func() map[string]*function {
 				m[a] = f
 			}
 		}
+	}
+	for i := range nestedForms {
+		m[nestedForms[i].name].nested = &nestedForms[i]
 	}
 	return m
 }()
@@ -74,6 +89,8 @@ func Doc(name string) string {
 		return ""
 	case name != f.name:
 		return "Another name of " + f.name + "."
+	case f.nested != nil:
+		return f.doc + " " + f.nested.doc
 	}
 	return f.doc
 }
@@ -81,10 +98,18 @@ func Doc(name string) string {
 // Signatures returns the forms in which a function can be called, with the result's type: upper(TEXT) → TEXT.
 func Signatures(name string) []string {
 	f := functions[name]
-	switch {
-	case f == nil:
+	if f == nil {
 		return nil
-	case f.syntax != "":
+	}
+	all := f.forms()
+	if f.nested != nil {
+		all = append(all, f.nested.forms()...)
+	}
+	return all
+}
+
+func (f *function) forms() []string {
+	if f.syntax != "" {
 		return []string{f.syntax}
 	}
 	var all []string

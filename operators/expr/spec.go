@@ -130,7 +130,9 @@ func Equal(a, b *Spec) bool {
 			return math.Float64bits(x) == math.Float64bits(y) || x != x && y != y
 		}
 		return a.Value == b.Value
-	case CallKind:
+	case ParamKind:
+		return a.Column == b.Column
+	case CallKind, LambdaKind:
 	}
 	return a.Func == b.Func && slices.EqualFunc(a.Args, b.Args, Equal)
 }

@@ -6,9 +6,6 @@ import (
 	"regexp/syntax"
 	"unicode/utf8"
 
-	"github.com/apache/arrow-go/v18/arrow"
-	"github.com/apache/arrow-go/v18/arrow/array"
-
 	"github.com/tidemill/tidemill/batch"
 )
 
@@ -180,9 +177,4 @@ func splitLimit(c *kernel, i int32) int64 {
 		return 0
 	}
 	return c.args[2].ints[i]
-}
-
-// listOffsets returns the offsets of the rows of a list.
-func listOffsets(arr arrow.Array) []int32 {
-	return arr.(*array.List).Offsets()[arr.Data().Offset():]
 }

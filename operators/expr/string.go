@@ -39,11 +39,17 @@ func (s *Spec) appendSQL(dst []byte, outer int) []byte {
 		return appendName(dst, s.Name)
 	case LiteralKind:
 		return appendLiteral(dst, s)
+	case ParamKind:
+		return appendName(dst, s.Name)
+	case LambdaKind:
+		return s.appendLambda(dst)
 	case CallKind:
 	}
 	switch s.Func {
 	case "case":
 		return s.appendCase(dst)
+	case ".", "[]", "struct":
+		return s.appendPart(dst)
 	case "cast", "try_cast":
 		dst = append(dst, strings.ToUpper(s.Func)+"("...)
 		dst = s.Args[0].appendSQL(dst, 0)

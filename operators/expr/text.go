@@ -63,10 +63,6 @@ var textFunctions = []function{
 		},
 		check: checkSplit,
 	},
-	{
-		name: "size", aliases: []string{"cardinality", "array_size"}, doc: "The number of elements of a list.",
-		overloads: []overload{{params: []arrow.DataType{batch.TextList}, result: batch.BigInt, run: listSize}},
-	},
 }
 
 // textFunction makes an entry of a function that appends its result to dst.
@@ -207,14 +203,6 @@ func replace(c *kernel) {
 			s = s[at+len(old):]
 		}
 		c.out.SetTextBuffer(int(i), append(buf, s...))
-	}
-}
-
-func listSize(c *kernel) {
-	out := c.out.Int64s()
-	offsets := listOffsets(c.args[0].arr)
-	for _, i := range c.rows {
-		out[i] = int64(offsets[i+1] - offsets[i])
 	}
 }
 

@@ -103,20 +103,27 @@ func cpuTime(b *testing.B) time.Duration {
 }
 
 // runKeys runs the job and returns the rows per second, and per second of processor time, after the first commit, and the
-// stalls of the commits after that.
+// stalls of the commits after that, which are several intervals apart.
 func runKeys(b *testing.B, cfg tidemill.Config, input string, rows int64) (rate, cpuRate float64, stalls []time.Duration) {
 	b.Helper()
 	var from time.Time
 	var fromCPU time.Duration
 	var fromRows int64
+	wasStalled := false
 	cfg.Log = slog.New(slog.DiscardHandler)
 	cfg.OnStatus = func(s tidemill.Status) {
 		switch {
 		case s.RowsIn < stateKeys || s.Commit == 0: // the first commit has all groups
 		case from.IsZero():
 			from, fromCPU, fromRows = time.Now(), cpuTime(b), s.RowsIn
+		case s.Stall > 0 && !s.Ended && wasStalled: // it began at the end of one interval, and the next one waited for the rest
+			stalls[len(stalls)-1] += s.Stall
+			wasStalled = false
 		case s.Stall > 0 && !s.Ended:
 			stalls = append(stalls, s.Stall)
+			wasStalled = true
+		default:
+			wasStalled = false
 		}
 	}
 	job, err := tidemill.New(cfg)

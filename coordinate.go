@@ -3,6 +3,7 @@ package tidemill
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/tidemill/tidemill/batch"
@@ -218,7 +219,13 @@ func (e *engine) checkMemory() error {
 			largest = n
 		}
 	}
-	return fmt.Errorf("%w: operator %s holds %d bytes: raise the bound (--memory) or keep less state", err, largest.Name, largest.account.Used())
+	keys := ""
+	if op, ok := largest.tail.(operators.Skewed); ok {
+		if all := op.LargestKeys(); len(all) > 0 {
+			keys = ", most of it for keys " + strings.Join(all, ", ")
+		}
+	}
+	return fmt.Errorf("%w: operator %s holds %d bytes%s: raise the bound (--memory) or keep less state", err, largest.Name, largest.account.Used(), keys)
 }
 
 // operatorStatus returns the ledgers of all nodes.

@@ -23,6 +23,8 @@ type matrixJob struct {
 	name   string
 	script string
 	sinks  []string
+	// source, if set, makes the source that script reads, which ends intervals after cut rows.
+	source func(t *testing.T, job *tidemill.Context, cut int)
 	// steps, if set, adds what SQL has no words for.
 	steps func(job *tidemill.Context)
 	// minRows is how many rows each sink has at least, so that there is something to compare.
@@ -128,6 +130,10 @@ CREATE SINK j INTO 'file:OUT/j' FORMAT CSV AS
   SELECT a.window.start, a.user, c, s FROM counts a LEFT JOIN sums b ON a.user = b.user AND a.window = b.window;
 CREATE SINK k INTO 'file:OUT/k' FORMAT CSV AS
   SELECT a.user, a.n, b.at FROM e a JOIN e b ON a.n = b.n AND a.user = b.user WHERE a.n % 7 = 3 AND b.n < 40`},
+	{name: "record batches in memory", sinks: []string{"w", "o"}, minRows: 40, source: eventBatches, script: `
+CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS
+  SELECT window.start, user, count(*) AS c, sum(n) AS s, last(n) AS l FROM e GROUP BY window(at, '4 seconds', '2 seconds'), user;
+CREATE SINK o INTO 'file:OUT/o' FORMAT CSV AS SELECT at, user, lag(n) OVER (PARTITION BY user ORDER BY at) AS before FROM e WHERE n < 50`},
 	{name: "rows of equal time in two files", sinks: []string{"o", "f"}, minRows: 100, script: eventSource + `
 CREATE SINK o INTO 'file:OUT/o' FORMAT CSV AS
   SELECT at, n, row_number() OVER w AS number, lag(n) OVER w AS before FROM e WINDOW w AS (PARTITION BY user ORDER BY at);
@@ -202,6 +208,9 @@ func (m *matrix) run(fs vfs.FS, r matrixRun) vfs.FS {
 	}
 	job, err := tidemill.New(cfg)
 	must(m.t, err)
+	if m.job.source != nil {
+		m.job.source(m.t, job, cut)
+	}
 	script := strings.NewReplacer("DIR", m.dir, "OUT", crashOut, "CUT", fmt.Sprintf("max_rows_per_interval = %d", cut)).Replace(m.job.script)
 	must(m.t, job.SQL(script))
 	if m.job.steps != nil {

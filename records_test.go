@@ -3,6 +3,7 @@ package tidemill_test
 import (
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -163,4 +164,26 @@ func TestRecordBatchesGoOnAfterARestart(t *testing.T) {
 	if diff := cmp.Diff(want, lines); diff != "" {
 		t.Errorf("(-want +got)\n%s", diff)
 	}
+}
+
+// eventBatches makes e of record batches of 37 events each, whose users are a dictionary of each batch.
+func eventBatches(t *testing.T, job *tidemill.Context, cut int) {
+	t.Helper()
+	users := &arrow.DictionaryType{IndexType: arrow.PrimitiveTypes.Int16, ValueType: arrow.BinaryTypes.String}
+	schema := arrow.NewSchema([]arrow.Field{{Name: "n", Type: arrow.PrimitiveTypes.Int8}, {Name: "user", Type: users}, {Name: "at", Type: &arrow.TimestampType{Unit: arrow.Microsecond}}}, nil)
+	var batches []arrow.RecordBatch
+	for rows := range slices.Chunk(disordered(11, 1000)[0], 37) {
+		b := array.NewRecordBuilder(memory.NewGoAllocator(), schema)
+		for _, r := range rows {
+			b.Field(0).(*array.Int8Builder).Append(int8(r.n))
+			must(t, b.Field(1).(*array.BinaryDictionaryBuilder).AppendString(r.user))
+			b.Field(2).(*array.TimestampBuilder).Append(arrow.Timestamp(r.at.UnixMicro()))
+		}
+		batches = append(batches, b.NewRecordBatch())
+	}
+	_, err := job.FromRecordBatches("e", schema, batches, tidemill.SourceOptions{
+		Columns: "at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INTERVAL '1 second'",
+		Options: map[string]string{"max_rows_per_interval": strconv.Itoa(cut)},
+	})
+	must(t, err)
 }

@@ -128,7 +128,15 @@ func (s *AggregateSpec) String() string {
 	for i, a := range s.Aggs {
 		aggs[i] = a.String()
 	}
-	return strings.Join(append(parts, strings.Join(aggs, ", ")), " ") + ", " + s.Mode.String() + s.earlyText()
+	return strings.Join(append(parts, strings.Join(aggs, ", ")), " ") + ", " + s.Mode.String() + s.earlyText() + s.keptText()
+}
+
+// keptText says what is kept for ever, apart from the result itself.
+func (s *AggregateSpec) keptText() string {
+	if s.Window != nil && s.Window.Kind == CountWindow && len(s.Keys) > 0 {
+		return ", the number of the last row of each group kept for ever"
+	}
+	return ""
 }
 
 func (s *AggregateSpec) earlyText() string {

@@ -58,7 +58,8 @@ type aggregate struct {
 	own      *aggPartial // rows that came by Process
 	emitter  emitter
 	merged   *pane
-	folded   *pane
+	whole    *pane // of the groups of a stackedWindow
+	wholeIDs []int32
 	ids      []int32
 	found    []int32
 	foundIn  []int32
@@ -69,7 +70,8 @@ type aggregate struct {
 // shard is the state of the keys of one shard. Shards are absorbed concurrently.
 type shard struct {
 	panes   paneSet
-	windows paneSet // rows kept apart, per window
+	windows paneSet    // rows kept apart, per window
+	keys    sharedKeys // of panes, where windows slide
 	running runningWindow
 	stacked stackedWindow
 	held    int64
@@ -126,6 +128,10 @@ func NewAggregate(name string, spec *AggregateSpec, schema *arrow.Schema, env En
 	for i := range a.shards {
 		sh := &a.shards[i]
 		sh.panes.fresh, sh.windows.fresh = fresh, fresh
+		if spec.Window != nil && a.window.isSliding() {
+			sh.keys.init(a.mem, i, a.keyTypes)
+			sh.panes.fresh = func() *pane { return newPaneOver(&memberTable{keys: &sh.keys}, a.mem, spec.Aggs) }
+		}
 	}
 	a.merged = newPane(env.Mem, a.keyTypes, spec.Aggs, denseRoom)
 	a.runs = spec.Window != nil && a.window.isSliding() && spec.Mode == Append
@@ -134,7 +140,7 @@ func NewAggregate(name string, spec *AggregateSpec, schema *arrow.Schema, env En
 			a.runs = a.runs && (acc.canSubtract() || a.window.most > 0)
 		}
 	}
-	a.folded = newPane(env.Mem, a.keyTypes, spec.Aggs, denseRoom)
+	a.whole = newPaneOver(nil, env.Mem, spec.Aggs)
 	if spec.Window != nil && spec.Mode == Append && !a.runs {
 		slides := a.window.size / a.window.slide
 		a.stacks = slides >= minStackedSlides
@@ -201,10 +207,7 @@ func (a *aggregate) Absorb(_ context.Context, index int, p Partial) error {
 			}
 			sh.running.forget(src.start)
 			sh.stacked.forget(src.start)
-			if a.spec.Window != nil && a.window.isSliding() && !to.isLoose {
-				to.isLoose = true
-				sh.loose = append(sh.loose, to)
-			}
+			a.noteLoose(sh, to)
 		}
 	}
 	for _, src := range part.windows.panes {
@@ -303,6 +306,14 @@ func (a *aggregate) evict(sh *shard) {
 	sh.windows.drop(n)
 }
 
+// noteLoose notes that a pane had rows since it was made compact.
+func (a *aggregate) noteLoose(sh *shard, p *pane) {
+	if a.spec.Window != nil && a.window.isSliding() && !p.isLoose {
+		p.isLoose = true
+		sh.loose = append(sh.loose, p)
+	}
+}
+
 // tidy makes panes compact that no row is expected for, because they end at or before watermark.
 func (a *aggregate) tidy(sh *shard, watermark int64) {
 	left := sh.loose[:0]
@@ -319,6 +330,35 @@ func (a *aggregate) tidy(sh *shard, watermark int64) {
 	clear(sh.loose[len(left):])
 	sh.loose = left
 }
+
+// renumber lets keys go that no pane has any more, of as many shards as it takes to go through maxRenumbered groups of panes: when
+// keys change all the time, shards come to it at the same time.
+func (a *aggregate) renumber() {
+	renumbered := 0
+	for i := range a.shards {
+		sh := &a.shards[i]
+		if !sh.keys.isSparse() {
+			continue
+		}
+		if renumbered > maxRenumbered {
+			return
+		}
+		remap := sh.keys.renumber(a.keyTypes)
+		for _, set := range [...][]*pane{sh.panes.panes, sh.gone} {
+			for _, p := range set {
+				t := p.table.(*memberTable)
+				t.renumber(remap)
+				renumbered += len(t.ids)
+			}
+		}
+		sh.running.renumber(a, sh, remap)
+		sh.stacked.close()
+		batch.FreeSlice(a.mem, remap)
+	}
+}
+
+// maxRenumbered is after how many groups of panes the next shard waits for the next interval: 3 ms.
+const maxRenumbered = 1 << 20
 
 func (a *aggregate) isOpen(start int64) bool { return start+a.window.size > int64(a.bound) }
 
@@ -357,22 +397,24 @@ func (a *aggregate) Stats() StateStats {
 func (a *aggregate) Close() {
 	a.own.Close()
 	a.merged.close()
-	a.folded.close()
+	a.whole.closeValues()
 	a.emitter.close()
 	a.saver.close(a.env.Mem)
 	for _, s := range [...]*[]int32{&a.ids, &a.found, &a.foundIn} {
 		batch.FreeSlice(a.mem, *s)
 		*s = nil
 	}
+	batch.FreeSlice(a.env.Mem, a.wholeIDs)
 	for i := range a.shards {
 		sh := &a.shards[i]
-		sh.stacked.close(sh)
+		sh.stacked.close()
 		sh.panes.close()
 		sh.windows.close()
 		sh.running.close(a)
 		for _, p := range append(sh.gone, sh.goneWindows...) {
 			p.close()
 		}
+		sh.keys.close()
 		sh.gone, sh.goneWindows, sh.loose = nil, nil, nil
 		batch.FreeSlice(a.mem, sh.groups)
 		sh.groups = nil

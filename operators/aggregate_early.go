@@ -37,6 +37,7 @@ func (a *aggregate) endWindows(ctx context.Context, watermark batch.Time) (batch
 		a.evict(&a.shards[i])
 		a.tidy(&a.shards[i], int64(watermark))
 	}
+	a.renumber()
 	return a.window.nextEnd(bound), nil
 }
 

@@ -122,8 +122,10 @@ func (e *emitter) flush() error {
 func (e *emitter) close() { e.frame.Release() }
 
 // allIDs returns the numbers of all groups of a pane.
-func (a *aggregate) allIDs(p *pane) []int32 {
-	n := p.table.len()
+func (a *aggregate) allIDs(p *pane) []int32 { return a.idsTo(p.table.len()) }
+
+// idsTo returns the numbers from 0 to n-1.
+func (a *aggregate) idsTo(n int) []int32 {
 	if from := len(a.ids); from < n {
 		a.ids = batch.GrowSlice(a.mem, a.ids, n)
 		for id := from; id < n; id++ {
@@ -224,23 +226,16 @@ func (a *aggregate) emitWindow(sh *shard, start int64, isFinal bool) error {
 		return a.emitter.add(start, parts[0], a.allIDs(parts[0]))
 	case a.runs && isFinal:
 		p, ids := sh.running.advance(a, sh, start)
-		if len(apart) > 0 {
-			a.merged.reset()
-			a.mergeGroups(a.merged, p, ids)
-			a.mergeAll(a.merged, apart[0])
-			p, ids = a.merged, a.allIDs(a.merged)
-		}
-		if err := a.emitter.add(start, p, ids); err != nil {
+		if err := a.emitWith(start, p, ids, apart); err != nil {
 			return err
 		}
 		sh.running.leave(a, sh, start)
 		return nil
+	case a.stacks && isFinal && len(parts) > 0:
+		p, ids := sh.stacked.advance(a, sh, start)
+		return a.emitWith(start, p, ids, apart)
 	}
 	a.merged.reset()
-	if a.stacks && isFinal && len(parts) > 0 {
-		sh.stacked.advance(a, sh, start, a.merged)
-		parts = nil
-	}
 	for _, p := range parts {
 		a.mergeAll(a.merged, p)
 	}
@@ -250,13 +245,24 @@ func (a *aggregate) emitWindow(sh *shard, start int64, isFinal bool) error {
 	return a.emitter.add(start, a.merged, a.allIDs(a.merged))
 }
 
+// emitWith emits groups of a window with the rows that were kept apart for it.
+func (a *aggregate) emitWith(start int64, p *pane, ids []int32, apart []*pane) error {
+	if len(apart) == 0 {
+		return a.emitter.add(start, p, ids)
+	}
+	a.merged.reset()
+	a.mergeGroups(a.merged, p, ids)
+	a.mergeAll(a.merged, apart[0])
+	return a.emitter.add(start, a.merged, a.allIDs(a.merged))
+}
+
 // mergeAll adds all groups of src to a pane.
 func (a *aggregate) mergeAll(to, src *pane) { a.mergeGroups(to, src, a.allIDs(src)) }
 
 // mergeGroups adds groups ids of src to a pane.
 func (a *aggregate) mergeGroups(to, src *pane, ids []int32) {
 	a.found = batch.GrowSlice(a.mem, a.found, len(ids))
-	to.table.lookupFrom(src.table, ids, true, a.found)
+	lookupFrom(to.table, src.table, ids, true, a.found)
 	to.grow()
 	to.merge(src, ids, a.found)
 }
@@ -326,7 +332,7 @@ func (a *aggregate) emitChangedWindow(sh *shard, start int64, of func(*pane) []i
 		for _, p := range set {
 			groups := of(p)
 			a.found = batch.GrowSlice(a.mem, a.found, len(groups))
-			a.merged.table.lookupFrom(p.table, groups, true, a.found)
+			lookupFrom(a.merged.table, p.table, groups, true, a.found)
 		}
 	}
 	a.merged.grow()

@@ -343,6 +343,9 @@ func (a *aggregate) restoreGroups(sh *shard, set *paneSet, cols []arrow.Array, n
 		a.restoreRows(p, cols, rows, groups, hasOwned)
 		sh.held += p.total - held
 		p.markSaved()
+		if !hasOwned {
+			a.noteLoose(sh, p)
+		}
 		from += len(rows)
 	}
 }

@@ -1,7 +1,7 @@
 package operators
 
 import (
-	"slices"
+	"unsafe"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/memory"
@@ -38,7 +38,7 @@ type pane struct {
 	changedAt []int64 // where Early is set: the end of the interval in which a group changed last
 	numSaved  int     // groups that a Snapshot has had: those before this one
 	isLoose   bool    // in shard.loose
-	packed    []int64 // of a compact pane under one integer key: the memory of its keys and records
+	packed    []int64 // of a compact pane with shared keys: the memory of its records, and behind them of its keys' numbers
 
 	touched int32 // scratch of a partial's Add: index in its list plus one, 0 if not in it
 }
@@ -60,7 +60,12 @@ const (
 )
 
 func newPane(mem memory.Allocator, keys []arrow.DataType, aggs []AggSpec, room int) *pane {
-	p := &pane{mem: mem, table: newGroupTable(mem, keys, room), sum: -1}
+	return newPaneOver(newGroupTable(mem, keys, room), mem, aggs)
+}
+
+// newPaneOver returns an empty pane with a table.
+func newPaneOver(table groupTable, mem memory.Allocator, aggs []AggSpec) *pane {
+	p := &pane{mem: mem, table: table, sum: -1}
 	p.accs, p.rec = newAccumulators(mem, aggs)
 	for i, a := range p.accs {
 		if _, ok := a.(*intSum); ok && p.sum < 0 {
@@ -213,22 +218,23 @@ func (p *pane) markSaved() {
 	p.unsaved, p.numSaved = p.unsaved[:0], p.table.len()
 }
 
-// compact gives back what a pane does not need that no row is expected for. Keys and records go to one buffer where they can:
-// sizes are rounded up to a power of two, once for both.
+// compact gives back what a pane does not need that no row is expected for. Where keys are shared, records and numbers of keys
+// go to one buffer: sizes are rounded up to a power of two, once for both.
 func (p *pane) compact() {
 	p.table.compact()
-	t, ok := p.table.(*intTable)
-	if !ok {
+	t, ok := p.table.(*memberTable)
+	if !ok || len(t.ids) == 0 || p.packed != nil {
 		p.rec.words = trim(p.mem, p.rec.words)
 		return
 	}
-	n := len(t.keys)
-	p.packed = batch.MakeSlice[int64](p.mem, n+len(p.rec.words))
-	copy(p.packed, t.keys)
-	copy(p.packed[n:], p.rec.words)
-	batch.FreeSlice(p.mem, t.keys)
+	words, n := len(p.rec.words), len(t.ids)
+	p.packed = batch.MakeSlice[int64](p.mem, words+(n+1)/2)
+	copy(p.packed, p.rec.words)
+	ids := unsafe.Slice((*int32)(unsafe.Pointer(&p.packed[words])), n)
+	copy(ids, t.ids)
+	batch.FreeSlice(p.mem, t.ids)
 	batch.FreeSlice(p.mem, p.rec.words)
-	t.keys, p.rec.words = p.packed[:n:n], p.packed[n:]
+	p.rec.words, t.ids = p.packed[:words:words], ids
 }
 
 // loosen undoes compact, before anything is added.
@@ -236,9 +242,9 @@ func (p *pane) loosen() {
 	if p.packed == nil {
 		return
 	}
-	t := p.table.(*intTable)
-	t.keys = append(batch.MakeSlice[int64](p.mem, len(t.keys))[:0], t.keys...)
-	p.rec.words = append(batch.MakeSlice[int64](p.mem, len(p.rec.words))[:0], p.rec.words...)
+	t := p.table.(*memberTable)
+	t.ids = batch.AppendSlice(p.mem, nil, t.ids...)
+	p.rec.words = batch.AppendSlice(p.mem, nil, p.rec.words...)
 	batch.FreeSlice(p.mem, p.packed)
 	p.packed = nil
 }
@@ -253,6 +259,11 @@ func (p *pane) keepKeys() {
 func (p *pane) reset() {
 	p.unpack()
 	p.table.reset()
+	p.resetValues()
+}
+
+// resetValues forgets all but the table.
+func (p *pane) resetValues() {
 	for _, a := range p.accs {
 		if a != nil {
 			a.reset()
@@ -268,10 +279,12 @@ func (p *pane) reset() {
 	p.total, p.numSaved, p.isLoose = 0, 0, false
 }
 
-// unpack gives keys and records back where they are packed.
+// unpack gives records and numbers of keys back where they are packed.
 func (p *pane) unpack() {
 	if p.packed != nil {
-		p.table.(*intTable).keys, p.rec.words = nil, nil
+		t := p.table.(*memberTable)
+		t.keys.release(t.ids)
+		t.ids, p.rec.words = nil, nil
 		batch.FreeSlice(p.mem, p.packed)
 		p.packed = nil
 	}
@@ -306,92 +319,4 @@ func (p *pane) closeValues() {
 	batch.FreeSlice(p.mem, p.fresh)
 	batch.FreeSlice(p.mem, p.changedAt)
 	p.rec.words, p.owned, p.marks, p.changed, p.unsaved, p.fresh, p.changedAt = nil, nil, nil, nil, nil, nil, nil
-}
-
-// paneSet is panes in order of start, and some empty ones to be used again.
-type paneSet struct {
-	fresh func() *pane
-	panes []*pane
-	free  []*pane
-	last  int // index of the pane that was found last
-}
-
-// maxFreePanes bounds the empty panes that are kept.
-const maxFreePanes = 8
-
-// at returns the pane that starts at start, a new one if need be.
-func (s *paneSet) at(start int64) *pane {
-	if s.last < len(s.panes) && s.panes[s.last].start == start {
-		return s.panes[s.last]
-	}
-	i := s.from(start)
-	s.last = i
-	if i < len(s.panes) && s.panes[i].start == start {
-		return s.panes[i]
-	}
-	p := s.take()
-	p.start = start
-	s.panes = slices.Insert(s.panes, i, p)
-	return p
-}
-
-// take returns an empty pane that is not in the set.
-func (s *paneSet) take() *pane {
-	n := len(s.free)
-	if n == 0 {
-		return s.fresh()
-	}
-	p := s.free[n-1]
-	s.free = s.free[:n-1]
-	return p
-}
-
-// from returns the index of the first pane that does not start before start.
-func (s *paneSet) from(start int64) int {
-	i, _ := slices.BinarySearchFunc(s.panes, start, func(p *pane, start int64) int {
-		switch {
-		case p.start < start:
-			return -1
-		case p.start > start:
-			return 1
-		}
-		return 0
-	})
-	return i
-}
-
-// between returns the panes that start in [from, to).
-func (s *paneSet) between(from, to int64) []*pane { return s.panes[s.from(from):s.from(to)] }
-
-// drop takes the first n panes out.
-func (s *paneSet) drop(n int) {
-	s.panes = slices.Delete(s.panes, 0, n)
-	s.last = 0
-}
-
-// recycle keeps p to be used again, or releases it.
-func (s *paneSet) recycle(p *pane) {
-	if len(s.free) >= maxFreePanes {
-		p.close()
-		return
-	}
-	p.reset()
-	s.free = append(s.free, p)
-}
-
-func (s *paneSet) reset() {
-	for _, p := range s.panes {
-		s.recycle(p)
-	}
-	s.panes, s.last = s.panes[:0], 0
-}
-
-func (s *paneSet) close() {
-	for _, p := range s.panes {
-		p.close()
-	}
-	for _, p := range s.free {
-		p.close()
-	}
-	s.panes, s.free = nil, nil
 }

@@ -34,6 +34,30 @@ func (r *records) count(groups []int32) {
 	}
 }
 
+// numLive returns how many of groups have rows.
+func (r *records) numLive(groups []int32) (n int) {
+	words, width := r.words, r.width
+	for _, g := range groups {
+		if words[int(g)*width] != 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// appendLive appends the groups that have rows to ids.
+func (r *records) appendLive(mem memory.Allocator, ids []int32) []int32 {
+	at := len(ids)
+	ids = batch.GrowSlice(mem, ids, at+r.len())
+	for g, k := int32(0), 0; k < len(r.words); g, k = g+1, k+r.width {
+		ids[at] = g
+		if r.words[k] != 0 {
+			at++
+		}
+	}
+	return ids[:at]
+}
+
 // merge adds the rows of ids of src to groups.
 func (r *records) merge(src *records, ids, groups []int32) {
 	words, from, width := r.words, src.words, r.width

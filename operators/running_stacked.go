@@ -5,8 +5,9 @@ import "math"
 // stackedWindow makes sliding windows whose aggregates can't be subtracted, of three parts each: a suffix of the oldest block of
 // slides, what is between that block and the middle, and what came since the middle was set. It is the queue of two stacks
 // (Tangwongsan et al. 2015), but with suffixes kept for one block at a time, and per block for the others: n slides need
-// 2*sqrt(n) suffixes instead of n. A slide costs what its three parts have in groups, however long the window is. It can be made
-// of the panes at any time, so that it is not part of what a Snapshot has.
+// 2*sqrt(n) suffixes instead of n. A slide costs what its three parts have in groups, however long the window is. The groups of
+// all parts are the numbers of the shard's keys, so that no key is looked up. It can be made of the panes at any time, so that it is
+// not part of what a Snapshot has.
 //
 // Nine slides 1 to 9, blocks of three: suffixes 1-3, 2-3 and 3, blocks 4-9 and 7-9, and since the middle nothing. The window
 // 3-11 is suffix 3, block 4-9, and 10-11, which came since. Before 4-12 comes out, the suffixes of 4-6 are made, and block 4-9
@@ -21,6 +22,7 @@ type stackedWindow struct {
 	suffixes []*pane // each to the end of the oldest block, the longest last; start is where it begins
 	blocks   []*pane // each from the start of a block to middle, the longest last
 	since    *pane
+	free     []*pane // parts to be used again
 }
 
 // minStackedSlides is the number of slides in a window from which on it pays: below, merging the panes costs about as much.
@@ -33,8 +35,8 @@ func (w *stackedWindow) forget(start int64) {
 	}
 }
 
-// advance makes it the window that begins at start, and adds its groups to a pane.
-func (w *stackedWindow) advance(a *aggregate, sh *shard, start int64, to *pane) {
+// advance makes it the window that begins at start, and returns its groups, valid until the next call for any shard.
+func (w *stackedWindow) advance(a *aggregate, sh *shard, start int64) (*pane, []int32) {
 	size, slide := a.window.size, a.window.slide
 	slides := (size + slide - 1) / slide
 	isTurn := (floorTo(start, a.window.offset, slide)/slide+w.phase)%slides == 0
@@ -42,29 +44,52 @@ func (w *stackedWindow) advance(a *aggregate, sh *shard, start int64, to *pane) 
 		w.setMiddle(a, sh, start, slide*int64(math.Ceil(math.Sqrt(float64(slides)))))
 	}
 	for n := len(w.suffixes); n > 0 && w.suffixes[n-1].start < start; n = len(w.suffixes) {
-		w.suffixes = w.drop(sh, w.suffixes)
+		w.suffixes = w.drop(w.suffixes)
 	}
 	if len(w.suffixes) == 0 {
 		w.nextBlock(a, sh, start)
 	}
+	w.since.grow()
 	for _, p := range sh.panes.between(w.upto, start+size) {
-		a.mergeAll(w.since, p)
+		a.mergeMembers(w.since, p)
 	}
 	w.upto = start + size
-	a.mergeAll(to, w.since)
+	whole := a.whole
+	whole.clearOver(sh.keys.table)
+	a.mergeNumbers(whole, w.since)
 	if n := len(w.blocks); n > 0 {
-		a.mergeAll(to, w.blocks[n-1])
+		a.mergeNumbers(whole, w.blocks[n-1])
 	}
-	a.mergeAll(to, w.suffixes[len(w.suffixes)-1])
+	a.mergeNumbers(whole, w.suffixes[len(w.suffixes)-1])
+	a.wholeIDs = whole.rec.appendLive(a.env.Mem, a.wholeIDs[:0])
+	return whole, a.wholeIDs
+}
+
+// clearOver makes it a pane without rows whose groups are those of a table.
+func (p *pane) clearOver(table groupTable) {
+	p.resetValues()
+	p.table = table
+	p.grow()
+}
+
+// mergeMembers adds a pane with shared keys to a pane whose groups are their numbers.
+func (a *aggregate) mergeMembers(to, src *pane) {
+	to.merge(src, a.allIDs(src), src.table.(*memberTable).ids)
+}
+
+// mergeNumbers adds to a pane another one that has the same numbers, but maybe not the last ones yet.
+func (a *aggregate) mergeNumbers(to, src *pane) {
+	ids := a.idsTo(src.rec.len())
+	to.merge(src, ids, ids)
 }
 
 // setMiddle sets the middle to the end of the window that begins at start, with blocks of a length.
 func (w *stackedWindow) setMiddle(a *aggregate, sh *shard, start, block int64) {
-	w.clear(sh)
+	w.clear()
 	if w.since == nil {
-		w.since = sh.panes.fresh()
+		w.since = w.take(a, sh)
 	}
-	w.since.reset()
+	w.since.clearOver(sh.keys.table)
 	w.valid, w.middle = true, start+a.window.size
 	w.upto = w.middle
 	w.blocks = w.fold(a, sh, start+block, w.middle, block, w.blocks)
@@ -74,7 +99,7 @@ func (w *stackedWindow) setMiddle(a *aggregate, sh *shard, start, block int64) {
 // nextBlock makes the suffixes, from start on, of the oldest block, which begins at or before start.
 func (w *stackedWindow) nextBlock(a *aggregate, sh *shard, start int64) {
 	for n := len(w.blocks); n > 0 && w.blocks[n-1].start <= start; n = len(w.blocks) {
-		w.blocks = w.drop(sh, w.blocks)
+		w.blocks = w.drop(w.blocks)
 	}
 	end := w.middle
 	if n := len(w.blocks); n > 0 {
@@ -88,40 +113,61 @@ func (w *stackedWindow) fold(a *aggregate, sh *shard, start, end, step int64, pa
 	if start >= end {
 		return parts
 	}
-	a.folded.reset()
+	a.whole.clearOver(sh.keys.table)
 	for at, until := start+(end-start-1)/step*step, end; at >= start; at, until = at-step, at {
 		for _, p := range sh.panes.between(at, until) {
-			a.mergeAll(a.folded, p)
+			a.mergeMembers(a.whole, p)
 		}
-		part := sh.panes.take()
+		part := w.take(a, sh)
 		part.start = at
-		a.mergeAll(part, a.folded)
+		a.mergeNumbers(part, a.whole)
 		parts = append(parts, part)
 	}
 	return parts
 }
 
+// take returns a pane without rows.
+func (w *stackedWindow) take(a *aggregate, sh *shard) *pane {
+	n := len(w.free)
+	if n == 0 {
+		w.free = append(w.free, newPaneOver(sh.keys.table, a.mem, a.spec.Aggs))
+		n = 1
+	}
+	p := w.free[n-1]
+	w.free = w.free[:n-1]
+	p.clearOver(sh.keys.table)
+	return p
+}
+
 // drop releases the last of parts.
-func (w *stackedWindow) drop(sh *shard, parts []*pane) []*pane {
+func (w *stackedWindow) drop(parts []*pane) []*pane {
 	n := len(parts) - 1
-	sh.panes.recycle(parts[n])
+	if len(w.free) < maxFreePanes {
+		w.free = append(w.free, parts[n])
+	} else {
+		parts[n].closeValues()
+	}
 	parts[n] = nil
 	return parts[:n]
 }
 
-func (w *stackedWindow) clear(sh *shard) {
+func (w *stackedWindow) clear() {
 	for len(w.suffixes) > 0 {
-		w.suffixes = w.drop(sh, w.suffixes)
+		w.suffixes = w.drop(w.suffixes)
 	}
 	for len(w.blocks) > 0 {
-		w.blocks = w.drop(sh, w.blocks)
+		w.blocks = w.drop(w.blocks)
 	}
 }
 
-// close releases all memory, before the shard's panes do.
-func (w *stackedWindow) close(sh *shard) {
-	w.clear(sh)
+// close releases all memory. What is made of the panes next is made of them alone.
+func (w *stackedWindow) close() {
+	w.clear()
 	if w.since != nil {
-		w.since.close()
+		w.since.closeValues()
 	}
+	for _, p := range w.free {
+		p.closeValues()
+	}
+	w.valid, w.since, w.free = false, nil, nil
 }

@@ -41,6 +41,20 @@ func (c *Column) AppendFrom(src *Column, rows []int32) {
 	}
 }
 
+// AppendInt64s adds n valid rows to a BIGINT or TIMESTAMP column, and returns them to be written.
+func (c *Column) AppendInt64s(n int) []int64 {
+	old := c.n
+	c.extend(n)
+	return c.ints[old:c.n]
+}
+
+// AppendFloat64s adds n valid rows to a DOUBLE column, and returns them to be written.
+func (c *Column) AppendFloat64s(n int) []float64 {
+	old := c.n
+	c.extend(n)
+	return c.floats[old:c.n]
+}
+
 // AppendNulls adds n NULLs.
 func (c *Column) AppendNulls(n int) {
 	for range n {

@@ -80,11 +80,8 @@ func (e *emitter) withoutFaults(p *pane, ids []int32) []int32 {
 func (e *emitter) append(start int64, p *pane, ids []int32) {
 	cols := e.frame.Columns
 	if e.a.spec.Window != nil {
-		begin := e.a.window.begin(start)
-		for range ids {
-			cols[0].AppendInt64(begin)
-			cols[1].AppendInt64(start + e.a.window.size)
-		}
+		fill(cols[0].AppendInt64s(len(ids)), e.a.window.begin(start))
+		fill(cols[1].AppendInt64s(len(ids)), start+e.a.window.size)
 		cols = cols[2:]
 	}
 	keys := len(e.a.keyTypes)
@@ -95,11 +92,15 @@ func (e *emitter) append(start int64, p *pane, ids []int32) {
 			acc.result(col, ids)
 			continue
 		}
-		for _, id := range ids {
-			col.AppendInt64(p.rec.rows(id))
-		}
+		p.rec.gather(0, ids, col.AppendInt64s(len(ids)))
 	}
 	e.rows += len(ids)
+}
+
+func fill(values []int64, v int64) {
+	for i := range values {
+		values[i] = v
+	}
 }
 
 // flush emits the rows that were added.

@@ -43,6 +43,13 @@ func TestLongSlidingWindows(t *testing.T) {
 	}
 }
 
+func TestSlidingWindowsWhoseKeysAreRenumbered(t *testing.T) {
+	defer operators.RenumberEarly(0)()
+	t.Run("long windows", TestLongSlidingWindows)
+	t.Run("windows", TestAggregateWindows)
+	t.Run("sums of many keys", TestSlidingSumsOfManyKeys)
+}
+
 // slidingRows returns rows, and the windows that they make: per key min and sum, or count and sum.
 func slidingRows(r *rand.Rand, size, slide time.Duration, isMin bool) (in, want string) {
 	type group struct{ rows, smallest, sum int64 }

@@ -105,6 +105,15 @@ func (e *extreme) subtract(accumulator, []int32, []int32) {}
 func (e *extreme) canSubtract() bool { return false }
 
 func (e *extreme) result(col *batch.Column, ids []int32) {
+	if id := e.dtype.ID(); len(e.nulls) == 0 && (id == arrow.INT64 || id == arrow.TIMESTAMP) {
+		values := col.AppendInt64s(len(ids))
+		e.rec.gather(e.at, ids, values)
+		for k := range values {
+			values[k] ^= e.none
+		}
+		e.rec.nullEmpty(col, ids)
+		return
+	}
 	for _, id := range ids {
 		best := e.rec.words[int(id)*e.rec.width+e.at] ^ e.none
 		switch {

@@ -43,3 +43,10 @@ func ScatterEarly(groups int) (restore func()) {
 	scatterGroups, minScatterRows = groups, 1
 	return func() { scatterGroups, minScatterRows = oldGroups, oldRows }
 }
+
+// RenumberEarly makes shards renumber their shared keys from the given number of unused ones on, before restore is called.
+func RenumberEarly(unused int) (restore func()) {
+	old := minDead
+	minDead = unused
+	return func() { minDead = old }
+}

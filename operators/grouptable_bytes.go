@@ -40,6 +40,8 @@ const (
 	// cachedSlots is how many slots are in a core's second cache for sure (1.5 MB). Slots of larger tables are touched before they
 	// are compared.
 	cachedSlots = 64 << 10
+	// coldSlots is that of tables of state, which are in no cache when their turn comes, once an interval.
+	coldSlots = 512
 )
 
 // shortMasks has the masks of the two words of up to 16 bytes; those behind are 0.

@@ -14,6 +14,8 @@ type intTable struct {
 	tag  byte
 	mask uint64 // of hashes
 	room int    // slots per group
+	// touchFrom is the number of slots above which they are touched before they are looked at.
+	touchFrom int
 
 	slotArray[intSlot]
 	keys      []int64 // by group
@@ -31,7 +33,11 @@ type intSlot struct {
 var _ groupTable = (*intTable)(nil)
 
 func newIntTable(mem memory.Allocator, tag byte, room int) *intTable {
-	return &intTable{mem: mem, tag: tag, mask: probeMask, room: room, nullGroup: -1}
+	t := &intTable{mem: mem, tag: tag, mask: probeMask, room: room, nullGroup: -1, touchFrom: cachedSlots}
+	if room == denseRoom {
+		t.touchFrom = coldSlots
+	}
+	return t
 }
 
 func (t *intTable) len() int { return t.n }
@@ -60,7 +66,7 @@ func (t *intTable) lookup(cols []arrow.Array, sel, groups []int32) {
 func (t *intTable) lookupValues(values []int64, groups []int32) {
 	t.reserve(t.n + 1)
 	groups = groups[:len(values)]
-	for len(values) >= probeRows && len(t.slots) > cachedSlots {
+	for len(values) >= probeRows && len(t.slots) > t.touchFrom {
 		t.touch(values[:probeRows])
 		t.lookupChunk(values[:probeRows], groups[:probeRows])
 		values, groups = values[probeRows:], groups[probeRows:]
@@ -116,29 +122,24 @@ func (t *intTable) lookupFrom(src groupTable, ids []int32, insert bool, groups [
 		t.copyFrom(from, ids, groups)
 		return
 	}
-	missing := 0
 	t.index()
-	slots, shift, mask := t.slots, t.shift, t.mask
-	for k, id := range ids {
-		if id == from.nullGroup {
-			groups[k] = t.null(insert)
-			continue
+	var keys [probeRows]int64
+	missing := 0
+	for at := 0; at < len(ids); at += probeRows {
+		part := ids[at:min(at+probeRows, len(ids))]
+		for k, id := range part {
+			keys[k] = from.keys[id]
 		}
-		if len(slots) == 0 {
-			groups[k] = -1
-			missing++
-			continue
+		if len(t.slots) > t.touchFrom {
+			t.touch(keys[:len(part)])
 		}
-		key := from.keys[id]
-		at := (mix(uint64(key), 0) & mask) >> shift
-		slot := &slots[at]
-		for slot.key != key && slot.group != 0 {
-			at = (at + 1) & uint64(len(slots)-1)
-			slot = &slots[at]
-		}
-		groups[k] = int32(slot.group - 1)
-		if slot.group == 0 {
-			missing++
+		missing += t.find(keys[:len(part)], groups[at:at+len(part)])
+	}
+	if from.nullGroup >= 0 {
+		for k, id := range ids {
+			if id == from.nullGroup {
+				groups[k] = t.null(insert)
+			}
 		}
 	}
 	if missing == 0 || !insert {
@@ -150,6 +151,30 @@ func (t *intTable) lookupFrom(src groupTable, ids []int32, insert bool, groups [
 			groups[k] = t.insert(from.keys[id])
 		}
 	}
+}
+
+// find sets groups to those of keys, to -1 for those that have none, and returns how many that are.
+func (t *intTable) find(keys []int64, groups []int32) (missing int) {
+	slots, shift, mask := t.slots, t.shift, t.mask
+	if len(slots) == 0 {
+		for k := range groups {
+			groups[k] = -1
+		}
+		return len(groups)
+	}
+	for k, key := range keys {
+		at := (mix(uint64(key), 0) & mask) >> shift
+		slot := &slots[at]
+		for slot.key != key && slot.group != 0 {
+			at = (at + 1) & uint64(len(slots)-1)
+			slot = &slots[at]
+		}
+		groups[k] = int32(slot.group - 1)
+		if slot.group == 0 {
+			missing++
+		}
+	}
+	return missing
 }
 
 // copyFrom makes groups of ids in an empty table. As they are different, they need no slots: the first lookup makes these.
@@ -245,12 +270,16 @@ func (t *intTable) putAll() {
 }
 
 func (t *intTable) appendKeys(cols []*batch.Column, ids []int32) {
-	c := cols[0]
-	for _, id := range ids {
+	from, values := cols[0].Len(), cols[0].AppendInt64s(len(ids))
+	for k, id := range ids {
+		values[k] = t.keys[id] // 0 of NULL
+	}
+	if t.nullGroup < 0 {
+		return
+	}
+	for k, id := range ids {
 		if id == t.nullGroup {
-			c.AppendNull()
-		} else {
-			c.AppendInt64(t.keys[id])
+			cols[0].SetNull(from + k)
 		}
 	}
 }

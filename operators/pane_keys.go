@@ -24,8 +24,8 @@ type sharedKeys struct {
 	numbers []int32 // scratch
 }
 
-// minDead is how many numbers of no pane are left alone, whatever their part.
-const minDead = 1024
+// minDead is how many numbers of no pane are left alone, whatever their part. Tests lower it.
+var minDead = 1024
 
 func (k *sharedKeys) init(mem memory.Allocator, shard int, keys []arrow.DataType) {
 	k.mem, k.shard, k.table = mem, uint8(shard), newGroupTable(mem, keys, denseRoom)
@@ -117,9 +117,9 @@ func (k *sharedKeys) close() {
 // key twice it has no slots.
 type memberTable struct {
 	keys  *sharedKeys
-	ids   []int32  // by group, the number of its key
-	slots []uint64 // the number of a key plus one, and in the lower half its group; 0: free
-	shift int      // 32 minus the logarithm of the number of slots
+	ids   []int32 // by group, the number of its key
+	slots []int32 // groups plus one; 0: free
+	shift int     // 32 minus the logarithm of the number of slots
 }
 
 var _ groupTable = (*memberTable)(nil)
@@ -147,32 +147,38 @@ func (t *memberTable) lookupFrom(src groupTable, ids []int32, insert bool, group
 
 // find makes groups of the numbers in groups. Those that are missing are made if insert, else they are -1, as those that are -1.
 func (t *memberTable) find(groups []int32, insert bool) {
-	t.reserve(min(len(t.ids)+len(groups), t.keys.table.len()))
-	slots, shift, old := t.slots, t.shift, len(t.ids)
+	n, most := len(t.ids), min(len(t.ids)+len(groups), t.keys.table.len())
+	t.reserve(most)
+	if insert {
+		t.ids = batch.GrowSlice(t.keys.mem, t.ids, most)
+	}
+	old, ids, slots, shift := n, t.ids, t.slots, t.shift
 	for k, id := range groups {
 		if id < 0 {
 			continue
 		}
 		at := memberSlot(id, shift)
-		for slots[at] != 0 && int32(slots[at]>>32) != id+1 {
+		for slots[at] != 0 && ids[slots[at]-1] != id {
 			at = (at + 1) & uint32(len(slots)-1)
 		}
 		switch {
 		case slots[at] != 0:
-			groups[k] = int32(uint32(slots[at]))
+			groups[k] = slots[at] - 1
 		case insert:
-			groups[k] = int32(len(t.ids))
-			slots[at] = uint64(id+1)<<32 | uint64(len(t.ids))
-			t.ids = batch.AppendSlice(t.keys.mem, t.ids, id)
+			ids[n] = id
+			groups[k] = int32(n)
+			n++
+			slots[at] = int32(n)
 		default:
 			groups[k] = -1
 		}
 	}
+	t.ids = ids[:n]
 	t.keys.retain(t.ids[old:])
 }
 
 // memberSlot returns the first slot where a number may be (multiplicative hashing, Knuth, TAOCP 3, 6.4).
-func memberSlot(id int32, shift int) uint32 { return uint32(id+1) * 0x9E3779B1 >> (shift & 31) }
+func memberSlot(id int32, shift int) uint32 { return uint32(id) * 0x9E3779B1 >> (shift & 31) }
 
 // reserve makes slots for n groups.
 func (t *memberTable) reserve(n int) {
@@ -181,14 +187,14 @@ func (t *memberTable) reserve(n int) {
 		return
 	}
 	batch.FreeSlice(t.keys.mem, t.slots)
-	t.slots, t.shift = batch.MakeSlice[uint64](t.keys.mem, need), 32-bits.Len(uint(need-1))
+	t.slots, t.shift = batch.MakeSlice[int32](t.keys.mem, need), 32-bits.Len(uint(need-1))
 	clear(t.slots)
 	for group, id := range t.ids {
 		at := memberSlot(id, t.shift)
 		for t.slots[at] != 0 {
 			at = (at + 1) & uint32(need-1)
 		}
-		t.slots[at] = uint64(id+1)<<32 | uint64(group)
+		t.slots[at] = int32(group) + 1
 	}
 }
 

@@ -34,6 +34,25 @@ func (r *records) count(groups []int32) {
 	}
 }
 
+// gather sets values to a word of groups.
+func (r *records) gather(word int, groups []int32, values []int64) {
+	words, width := r.words, r.width
+	values = values[:len(groups)]
+	for k, g := range groups {
+		values[k] = words[int(g)*width+word]
+	}
+}
+
+// nullEmpty makes the last values of a column NULL that are of groups without rows.
+func (r *records) nullEmpty(col *batch.Column, groups []int32) {
+	words, width, from := r.words, r.width, col.Len()-len(groups)
+	for k, g := range groups {
+		if words[int(g)*width] == 0 {
+			col.SetNull(from + k)
+		}
+	}
+}
+
 // numLive returns how many of groups have rows.
 func (r *records) numLive(groups []int32) (n int) {
 	words, width := r.words, r.width

@@ -332,11 +332,21 @@ func (p *aggPartial) Seal() {
 
 // Reset forgets the rows.
 func (p *aggPartial) Reset() {
+	p.intervals++
+	p.isWide, p.scattered = p.scattered > 0 && p.intervals%probeEvery != 0 || p.isSparse(), 0
 	p.panes.reset()
 	p.windows.reset()
 	p.used = false
-	p.intervals++
-	p.isWide, p.scattered = p.scattered > 0 && p.intervals%probeEvery != 0, 0
+}
+
+// isSparse says that the rows of the interval have nearly as many groups, so that tables only cost.
+func (p *aggPartial) isSparse() bool {
+	rows, groups := int64(0), 0
+	for _, pn := range p.panes.panes {
+		rows += pn.total
+		groups += pn.table.len()
+	}
+	return groups >= sparseGroups && int64(groups) > rows/2
 }
 
 // Close releases all memory.

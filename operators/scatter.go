@@ -42,6 +42,9 @@ const (
 	// probeEvery is after how many intervals whose rows were scattered one begins with the tables again, to find out whether there
 	// are still that many groups.
 	probeEvery = 16
+	// sparseGroups is how many groups an interval must have had, more than one for two rows, so that the next one is scattered: the
+	// groups of fewer are in a cache all the time.
+	sparseGroups = 4096
 )
 
 var (

@@ -421,8 +421,7 @@ func (c *Context) BadRows() []BadRows {
 func newEngine(cfg Config, pool *batch.Pool, plan *operators.Plan, sinks []sinkSpec) *engine {
 	e := &engine{
 		cfg: cfg, plan: plan, sinks: sinks, pool: pool, splits: make(map[int32]*splitRun),
-		queue:   make(chan work, queueBlocks*cfg.Workers),
-		arrived: make(chan struct{}), resume: make(chan struct{}),
+		queue:  newWorkQueue(cfg.Workers),
 		cutNow: make(chan struct{}, 1), check: make(chan struct{}, 1),
 		stop: make(chan struct{}), opened: make(chan struct{}),
 		nextTick: make(chan time.Time, 1), ticked: make(chan time.Time),

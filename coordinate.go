@@ -108,12 +108,10 @@ func (e *engine) endInterval(ctx context.Context, end batch.Time, isLast bool) e
 	if err := e.cut(ctx, next); err != nil {
 		return err
 	}
-	for range e.workers {
-		select {
-		case <-e.arrived:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
+	select {
+	case <-e.queue.arrived:
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 	began := e.cfg.Clock.Now()
 	e.awaitCopy(began)
@@ -134,18 +132,11 @@ func (e *engine) endInterval(ctx context.Context, end batch.Time, isLast bool) e
 	if err := e.graph.beginChains(e.running); err != nil {
 		return err
 	}
-	for range e.workers {
-		select {
-		case e.resume <- struct{}{}:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
+	e.queue.open()
 	return nil
 }
 
-// cut sends what readers have of the running interval, and puts the end of the interval behind it in the queue, once for each
-// worker. All readers are held meanwhile, so that nothing of the next interval comes before.
+// cut sends what readers have of the running interval, and puts the end of the interval behind it in the queue. All readers are held meanwhile, so that nothing of the next interval comes before.
 func (e *engine) cut(ctx context.Context, next batch.Interval) error {
 	e.cutMu.Lock()
 	defer e.cutMu.Unlock()
@@ -174,13 +165,7 @@ func (e *engine) cut(ctx context.Context, next batch.Interval) error {
 	for _, w := range writers { // after all cuts, since splits of a source share its limit
 		w.SetIntervalLocked(next.ID, next.Start)
 	}
-	for range e.workers {
-		select {
-		case e.queue <- work{}:
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
+	e.queue.gate()
 	e.running = next
 	e.ivBytes.Store(0)
 	return nil

@@ -23,8 +23,6 @@ var (
 )
 
 const (
-	// queueBlocks is the number of blocks that wait for workers, per worker.
-	queueBlocks = 4
 	// maxIntervalBytes ends an interval of bounded input before its tick: enough that its end costs little, and small enough
 	// that a commit is soon there.
 	maxIntervalBytes = 64 << 20
@@ -57,13 +55,11 @@ type engine struct {
 	commits   *committer
 	workers   []*worker
 
-	queue   chan work
-	arrived chan struct{} // a worker stands still at the end of the interval
-	resume  chan struct{}
-	cutNow  chan struct{} // someone asks for the end of the interval
-	check   chan struct{} // a reader ended
-	stop    chan struct{} // graceful stop
-	opened  chan struct{} // all sources are open
+	queue  *workQueue
+	cutNow chan struct{} // someone asks for the end of the interval
+	check  chan struct{} // a reader ended
+	stop   chan struct{} // graceful stop
+	opened chan struct{} // all sources are open
 
 	nextTick chan time.Time
 	ticked   chan time.Time
@@ -150,10 +146,8 @@ func (e *engine) enqueue(ctx context.Context, sp *splitRun, b *ingest.Block) err
 	size := b.Size()
 	e.blocksIn.Add(1)
 	e.bytesIn.Add(size)
-	select {
-	case e.queue <- work{b, sp}:
-	case <-ctx.Done():
-		return ctx.Err()
+	if err := e.queue.put(ctx, work{b, sp}); err != nil {
+		return err
 	}
 	if e.ivBytes.Add(size) >= maxIntervalBytes && sp.source.source.Bounded() {
 		e.requestCut()
@@ -213,7 +207,7 @@ func (e *engine) run(parent context.Context) error {
 		}
 	}
 	e.readers.Wait()
-	e.drainQueue()
+	e.queue.drain()
 	cause := context.Cause(ctx)
 	if errors.Is(cause, errDone) {
 		return errors.Join(closeErrs...)
@@ -227,19 +221,6 @@ func (e *engine) abortSplits() {
 	e.isAborted = true
 	for _, sp := range e.splits {
 		sp.times.abort()
-	}
-}
-
-func (e *engine) drainQueue() {
-	for {
-		select {
-		case item := <-e.queue:
-			if item.block != nil {
-				item.block.Free()
-			}
-		default:
-			return
-		}
 	}
 }
 

@@ -61,3 +61,32 @@ func (c *Context) ReplaceSource(name string, s ingest.Source) error {
 	}
 	return nil
 }
+
+// WorkQueue is the queue between readers and workers, of numbered blocks.
+type WorkQueue struct{ q *workQueue }
+
+// NewWorkQueue returns a queue for so many workers.
+func NewWorkQueue(workers int) *WorkQueue { return &WorkQueue{newWorkQueue(workers)} }
+
+// Put adds a block.
+func (q *WorkQueue) Put(ctx context.Context, number int64) error {
+	return q.q.put(ctx, work{block: &ingest.Block{NumRows: number}})
+}
+
+// Take returns the next block, for the worker that wake is of.
+func (q *WorkQueue) Take(ctx context.Context, wake chan struct{}) (number int64, err error) {
+	item, err := q.q.take(ctx, wake)
+	if err != nil {
+		return 0, err
+	}
+	return item.block.NumRows, nil
+}
+
+// Gate makes workers stand still behind the blocks in the queue.
+func (q *WorkQueue) Gate() { q.q.gate() }
+
+// Arrived tells when they do.
+func (q *WorkQueue) Arrived() <-chan struct{} { return q.q.arrived }
+
+// Open lets them go on.
+func (q *WorkQueue) Open() { q.q.open() }

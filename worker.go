@@ -8,12 +8,6 @@ import (
 	"github.com/tidemill/tidemill/ingest"
 )
 
-// work is a block on its way to a worker. A nil block tells one worker to stop at the end of the interval.
-type work struct {
-	block *ingest.Block
-	split *splitRun
-}
-
 // worker decodes blocks and pushes them through its chain.
 type worker struct {
 	engine   *engine
@@ -76,33 +70,19 @@ func (w *worker) bind(ctx context.Context) {
 	}
 }
 
-// run takes work until the queue is closed or ctx ends.
+// run takes work until ctx ends.
 func (w *worker) run(ctx context.Context) error {
-	e := w.engine
+	e, wake := w.engine, make(chan struct{}, 1)
 	for {
-		select {
-		case item := <-e.queue:
-			if item.block == nil {
-				select {
-				case e.arrived <- struct{}{}:
-				case <-ctx.Done(): // the coordinator does not wait for workers any more
-					return nil
-				}
-				select {
-				case <-e.resume:
-					continue
-				case <-ctx.Done():
-					return nil
-				}
-			}
-			if err := w.process(ctx, item); err != nil {
-				return err
-			}
-			if err := e.checkMemory(); err != nil {
-				return err
-			}
-		case <-ctx.Done():
-			return nil
+		item, err := e.queue.take(ctx, wake)
+		if err != nil {
+			return nil //nolint:nilerr // the job is done, or failed elsewhere
+		}
+		if err := w.process(ctx, item); err != nil {
+			return err
+		}
+		if err := e.checkMemory(); err != nil {
+			return err
 		}
 	}
 }

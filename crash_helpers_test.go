@@ -69,6 +69,12 @@ CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INT
   FROM 'file:DIR/' FORMAT CSV WITH (max_rows_per_interval = 120);
 CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS
   SELECT cumulate_window.end, user, count(*) AS c, max(n) AS hi FROM e GROUP BY cumulate_window(at, '1 second', '3 seconds'), user`},
+	{name: "aggregates that keep values", sinks: []string{"w"}, script: `
+CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INTERVAL '1 second')
+  FROM 'file:DIR/' FORMAT CSV WITH (max_rows_per_interval = 120);
+CREATE SINK w INTO 'file:OUT/w' FORMAT JSON AS
+  SELECT window.end, user, count(DISTINCT n) AS c, variance(n) AS v, collect_list(n) AS l, approx_count_distinct(n) AS a, median(n) AS m
+  FROM e GROUP BY window(at, '2 seconds', '1 second'), user`},
 	{name: "windows of rows", sinks: []string{"w"}, script: `
 CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT) FROM 'file:DIR/part-0.csv' FORMAT CSV WITH (max_rows_per_interval = 60);
 CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS

@@ -10,11 +10,6 @@ import (
 	"github.com/tidemill/tidemill/batch"
 )
 
-// AggregateNames returns the names of the aggregate functions.
-func AggregateNames() []string {
-	return []string{"any_value", "avg", "count", "first", "last", "max", "max_by", "min", "min_by", "sum"}
-}
-
 // ResultType returns the type of an aggregate of values of type arg, which is nil for count(*).
 func ResultType(fn string, arg arrow.DataType) (arrow.DataType, error) {
 	if fn == "count" {
@@ -59,19 +54,6 @@ func ResultType(fn string, arg arrow.DataType) (arrow.DataType, error) {
 	return nil, fmt.Errorf("unknown aggregate %q: there are %s", fn, strings.Join(AggregateNames(), ", "))
 }
 
-// check says what is wrong with the types of the arguments.
-func (a *AggSpec) check() error {
-	if err := a.checkOrder(); err != nil {
-		return err
-	}
-	var arg arrow.DataType
-	if a.Arg != nil {
-		arg = a.Arg.Type
-	}
-	_, err := ResultType(a.Func, arg)
-	return err
-}
-
 // accumulator holds the intermediate results of one aggregate: words in the records of a pane, and what is rare or has no fixed
 // width apart. The pane numbers the groups, makes their records, and counts their rows before it calls add, merge, subtract or
 // load. It is used by one goroutine at a time, but for reads.
@@ -108,9 +90,12 @@ type accumulator interface {
 }
 
 // newAccumulator returns an accumulator for a, nil for count(*), which the rows of a group are counted for anyway.
-func newAccumulator(a *AggSpec) accumulator {
+func newAccumulator(mem memory.Allocator, a *AggSpec) accumulator {
 	if a.Arg == nil {
 		return nil
+	}
+	if acc := newOther(mem, a); acc != nil {
+		return acc
 	}
 	argType := batch.TypeName(a.Arg.Type)
 	switch a.Func {
@@ -134,7 +119,7 @@ func newAccumulator(a *AggSpec) accumulator {
 func newAccumulators(mem memory.Allocator, aggs []AggSpec) ([]accumulator, *records) {
 	accs, rec := make([]accumulator, len(aggs)), &records{mem: mem, width: 1}
 	for i := range aggs {
-		if accs[i] = newAccumulator(&aggs[i]); accs[i] != nil {
+		if accs[i] = newAccumulator(mem, &aggs[i]); accs[i] != nil {
 			accs[i].bind(rec, rec.width)
 			rec.width += accs[i].words()
 		}
@@ -217,11 +202,7 @@ func stateFields(aggs []AggSpec) (fields []arrow.Field, counts []int) {
 	counts = make([]int, len(aggs))
 	names := stateNames(aggs)
 	for i := range aggs {
-		acc := newAccumulator(&aggs[i])
-		if acc == nil {
-			continue
-		}
-		for _, f := range acc.state() {
+		for _, f := range stateOf(&aggs[i]) {
 			f.Name = names[i] + "." + f.Name
 			f.Nullable = true
 			fields = append(fields, f)

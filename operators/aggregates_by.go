@@ -14,8 +14,8 @@ import (
 	"github.com/tidemill/tidemill/operators/expr"
 )
 
-// isOrdered says whether the aggregate takes the value of one row, which an order chooses.
-func (a *AggSpec) isOrdered() bool { return isOrderedFunc(a.Func) }
+// isOrdered says whether the rows of the aggregate have an order.
+func (a *AggSpec) isOrdered() bool { return isOrderedFunc(a.Func) || isListFunc(a.Func) && !a.Distinct }
 
 func isOrderedFunc(fn string) bool {
 	return isByFunc(fn) || fn == "first" || fn == "last" || fn == "any_value"
@@ -28,6 +28,8 @@ func isByFunc(fn string) bool { return fn == "max_by" || fn == "min_by" }
 // checkOrder says what is wrong with By.
 func (a *AggSpec) checkOrder() error {
 	switch {
+	case a.Only != nil && (!isOrderedFunc(a.Func) || a.By != nil):
+		return fmt.Errorf("function %s takes no condition", a.Func)
 	case a.By == nil && isByFunc(a.Func):
 		return fmt.Errorf("function %s takes a value and what it is ordered by", a.Func)
 	case a.By == nil:
@@ -54,27 +56,12 @@ type orderedArray struct {
 type orderedExpr struct {
 	expr.Expr           // of the values
 	by        expr.Expr // nil: by arrival
+	only      expr.Expr // nil: all rows
 	mem       memory.Allocator
 	order     extreme // makes integers in the order of by
 	result    orderedArray
 	arrivals  []int64
-}
-
-// newArgument returns an instance of the argument of an aggregate.
-func newArgument(mem memory.Allocator, a *AggSpec) (expr.Expr, error) {
-	value, err := expr.New(mem, a.Arg)
-	if err != nil || !a.isOrdered() {
-		return value, err
-	}
-	o := &orderedExpr{Expr: value, mem: mem}
-	o.order.rec = &records{mem: mem}
-	if a.By != nil {
-		if o.by, err = expr.New(mem, a.By); err != nil {
-			value.Close()
-			return nil, err
-		}
-	}
-	return o, nil
+	kept      *batch.Column
 }
 
 // Eval returns the values of in with their order. It is borrowed until the next Eval.
@@ -89,6 +76,11 @@ func (o *orderedExpr) Eval(ctx context.Context, in batch.Batch, bad expr.BadRow)
 		o.arrivals = batch.GrowSlice(o.mem, o.arrivals, n)
 		fillRange(o.arrivals, int64(in.Origin.Arrival))
 		r.order = o.arrivals
+		if o.only != nil {
+			if r.nulls, err = o.chosen(ctx, in, bad); err != nil {
+				return nil, err
+			}
+		}
 	} else {
 		by, err := o.by.Eval(ctx, in, bad)
 		if err != nil {
@@ -111,9 +103,29 @@ func (o *orderedExpr) Eval(ctx context.Context, in batch.Batch, bad expr.BadRow)
 	return r, nil
 }
 
+// chosen returns a column that is NULL in rows that are left out.
+func (o *orderedExpr) chosen(ctx context.Context, in batch.Batch, bad expr.BadRow) (arrow.Array, error) {
+	only, err := o.only.Eval(ctx, in, bad)
+	if err != nil {
+		return nil, err
+	}
+	o.kept.Reset(in.NumRows())
+	flags, _ := only.(*array.Boolean)
+	for i := range in.NumRows() {
+		if flags == nil || flags.IsNull(i) || !flags.Value(i) {
+			o.kept.SetNull(i)
+		}
+	}
+	return o.kept.Array(), nil
+}
+
 // Close releases all memory.
 func (o *orderedExpr) Close() {
 	o.Expr.Close()
+	if o.only != nil {
+		o.only.Close()
+		o.kept.Release()
+	}
 	if o.by != nil {
 		o.by.Close()
 	}

@@ -87,13 +87,8 @@ func exprsOf(s Spec) []*expr.Spec {
 		return []*expr.Spec{s.List}
 	case *AggregateSpec:
 		exprs := append([]*expr.Spec(nil), s.Keys...)
-		for _, a := range s.Aggs {
-			if a.Arg != nil {
-				exprs = append(exprs, a.Arg)
-			}
-			if a.By != nil {
-				exprs = append(exprs, a.By)
-			}
+		for i := range s.Aggs {
+			exprs = append(exprs, s.Aggs[i].exprs()...)
 		}
 		if s.Window != nil {
 			exprs = append(exprs, s.Window.exprs()...)

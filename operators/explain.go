@@ -152,23 +152,6 @@ func (s *AggregateSpec) earlyText() string {
 // String returns the line of EXPLAIN.
 func (s *LateSpec) String() string { return "late rows of " + s.Window.String() }
 
-// String returns the aggregate as SQL: sum(price) AS total.
-func (a AggSpec) String() string {
-	arg := "*"
-	if a.Arg != nil {
-		arg = a.Arg.String()
-	}
-	switch {
-	case a.By != nil && isByFunc(a.Func):
-		arg += ", " + a.By.String()
-	case a.By != nil:
-		arg += " by " + a.By.String()
-	case a.isOrdered():
-		arg += " by arrival"
-	}
-	return fmt.Sprintf("%s(%s) AS %s", a.Func, arg, a.Name)
-}
-
 // String returns the line of EXPLAIN.
 func (s *SortSpec) String() string {
 	terms := make([]string, len(s.By))

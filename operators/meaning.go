@@ -55,6 +55,11 @@ type aggregateMeaning struct {
 	Type string `json:"type,omitempty"`
 	// By is the order of first, last, min_by and max_by, "" for arrival.
 	By string `json:"by,omitempty"`
+	// More and MoreTypes are the arguments behind Arg. Detail is what else its state depends on.
+	More      []string `json:"more,omitempty"`
+	MoreTypes []string `json:"more_types,omitempty"`
+	Distinct  bool     `json:"distinct,omitempty"`
+	Detail    string   `json:"detail,omitempty"`
 }
 
 func meaningOf(spec *AggregateSpec) *meaning {
@@ -74,6 +79,10 @@ func meaningOf(spec *AggregateSpec) *meaning {
 		if a.By != nil {
 			g.By = a.By.String()
 		}
+		for _, more := range a.More {
+			g.More, g.MoreTypes = append(g.More, more.String()), append(g.MoreTypes, batch.TypeName(more.Type))
+		}
+		g.Distinct, g.Detail = a.Distinct, a.detail()
 		m.Aggregates = append(m.Aggregates, g)
 	}
 	return m
@@ -122,7 +131,11 @@ func (a *aggregateMeaning) String() string {
 	if a.Arg == "" {
 		return a.Func + "(*)"
 	}
-	return a.Func + "(" + a.Arg + ")"
+	args := strings.Join(append([]string{a.Arg}, a.More...), ", ")
+	if a.Distinct {
+		args = "DISTINCT " + args
+	}
+	return a.Func + "(" + args + ")"
 }
 
 // stateNames returns the names that the columns of the aggregates' states begin with: those of the aggregates, made unique.

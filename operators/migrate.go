@@ -278,7 +278,7 @@ func findAggregate(was []aggregateMeaning, used []bool, a *aggregateMeaning) int
 	best, bestRank := -1, 0
 	for j := range was {
 		old := &was[j]
-		if old.Func != a.Func || old.Arg != a.Arg || old.By != a.By {
+		if old.Func != a.Func || old.Arg != a.Arg || old.By != a.By || !old.hasDetailsOf(a) {
 			continue
 		}
 		rank := 1
@@ -301,11 +301,11 @@ func (c *StateChange) goOn(old, a *aggregateMeaning) {
 		c.note(Migrated, "%s, %s, is renamed to %s", old.Name, old, a.Name)
 	}
 	switch {
-	case old.Type == a.Type || a.Func == "count":
+	case old.Type == a.Type && slices.Equal(old.MoreTypes, a.MoreTypes) || a.Func == "count" && !a.Distinct:
 		for _, f := range a.state() {
 			c.columns = append(c.columns, c.copyOf(old.Name+"."+f.Name))
 		}
-	case old.Type == "BIGINT" && a.Type == "DOUBLE":
+	case old.Type == "BIGINT" && a.Type == "DOUBLE" && a.isWidened():
 		c.note(Migrated, "%s: %s is widened from BIGINT to DOUBLE", a.Name, a)
 		for _, f := range a.state() {
 			c.columns = append(c.columns, c.widened(old.Name, f.Name))
@@ -348,11 +348,11 @@ func (c *StateChange) begin(was []aggregateMeaning, a *aggregateMeaning) {
 		return
 	}
 	c.note(Migrated, "%s, %s, is new: it starts from now", a.Name, a)
-	kind := zeroColumn
-	if a.Func == "min" || a.Func == "max" {
-		kind = nullColumn
-	}
-	for range a.state() {
+	for _, f := range a.state() {
+		kind := zeroColumn
+		if f.Type.ID() == arrow.LIST || a.Func == "min" || a.Func == "max" || isOrderedFunc(a.Func) {
+			kind = nullColumn
+		}
 		c.columns = append(c.columns, columnSource{kind: kind})
 	}
 }
@@ -360,7 +360,8 @@ func (c *StateChange) begin(was []aggregateMeaning, a *aggregateMeaning) {
 // isPartOf says whether what old keeps is enough for a.
 func (a *aggregateMeaning) isPartOf(old *aggregateMeaning) bool {
 	isSum := func(fn string) bool { return fn == "sum" || fn == "avg" }
-	return old.Arg == a.Arg && old.Type == a.Type && isSum(old.Func) && (isSum(a.Func) || a.Func == "count")
+	return old.Arg == a.Arg && old.Type == a.Type && isSum(old.Func) && (isSum(a.Func) || a.Func == "count") &&
+		!old.Distinct && !a.Distinct
 }
 
 // state returns the columns that the state of the aggregate is kept in, without its name before them.
@@ -371,11 +372,17 @@ func (a *aggregateMeaning) state() []arrow.Field {
 	types := map[string]arrow.DataType{
 		"BOOLEAN": batch.Boolean, "BIGINT": batch.BigInt, "DOUBLE": batch.Double, "TEXT": batch.Text, "TIMESTAMP": batch.Timestamp,
 	}
-	argType := types[a.Type]
-	if argType == nil {
-		argType = arrow.Null // others are only counted
+	typed := func(name string) *expr.Spec {
+		if t := types[name]; t != nil {
+			return &expr.Spec{Type: t}
+		}
+		return &expr.Spec{Type: arrow.Null} // others are only counted
 	}
-	return newAccumulator(&AggSpec{Func: a.Func, Arg: &expr.Spec{Type: argType}}).state()
+	spec := &AggSpec{Func: a.Func, Arg: typed(a.Type), Distinct: a.Distinct}
+	for _, t := range a.MoreTypes {
+		spec.More = append(spec.More, typed(t))
+	}
+	return stateOf(spec)
 }
 
 // check finds what the meanings of the tables do not tell: columns that are missing or of another type. Without a check, a table

@@ -115,13 +115,36 @@ const NeverEarly time.Duration = -1
 
 // AggSpec is one aggregate.
 type AggSpec struct {
-	Func string     // count, sum, avg, min, max, first, last, any_value, min_by, max_by
+	Func string     // one of AggregateNames
 	Arg  *expr.Spec // nil: count(*)
-	// By is the order in which first, last, any_value, min_by and max_by choose a row: a BOOLEAN, BIGINT, DOUBLE or TIMESTAMP. Nil
-	// means that rows are in the order in which they came, which min_by and max_by do not take.
-	By   *expr.Spec
-	Name string
-	Type arrow.DataType // of the result
+	// More are the arguments behind Arg: x of covar_pop(y, x), b of count(DISTINCT a, b).
+	More []*expr.Spec
+	// By is the order in which first, last, any_value, min_by and max_by choose a row, and in which collect_list and listagg have theirs:
+	// a BOOLEAN, BIGINT, DOUBLE or TIMESTAMP. Nil means that rows are in the order in which they came, which min_by and max_by do not
+	// take. Rows in which it is NULL are left out, but by collect_list and listagg, where they come first.
+	By *expr.Spec
+	// Only, a BOOLEAN, leaves out rows for which it is not true. It is for first, last and any_value by arrival; of others the
+	// argument, or By, is NULL in such rows.
+	Only *expr.Spec
+	// Distinct computes it of the different values.
+	Distinct bool
+	// Descending is the opposite of the order of By, or of that of the values: of collect_list, listagg, percentiles and mode.
+	Descending bool
+	// ByValue says that values are in their own order: of listagg.
+	ByValue bool
+	// Places are those of percentiles, from 0 to 1. IsArray says that the result is an ARRAY.
+	Places  []float64
+	IsArray bool
+	// Accuracy of approx_percentile: the result is right to 1/Accuracy of its value.
+	Accuracy int64
+	// Error is the largest standard error of approx_count_distinct, relative to its result.
+	Error float64
+	// Bins is the most that histogram_numeric has.
+	Bins int
+	// Delimiter stands between the texts of listagg.
+	Delimiter string
+	Name      string
+	Type      arrow.DataType // of the result
 }
 
 // WindowKind says what a window is.
@@ -175,13 +198,8 @@ type LateSpec struct {
 // LateOf returns what keeps the late rows of an aggregate with a window.
 func LateOf(s *AggregateSpec) *LateSpec {
 	l := &LateSpec{Window: s.Window, Exprs: slices.Clone(s.Keys)}
-	for _, a := range s.Aggs {
-		if a.Arg != nil {
-			l.Exprs = append(l.Exprs, a.Arg)
-		}
-		if a.By != nil {
-			l.Exprs = append(l.Exprs, a.By)
-		}
+	for i := range s.Aggs {
+		l.Exprs = append(l.Exprs, s.Aggs[i].exprs()...)
 	}
 	return l
 }

@@ -204,12 +204,7 @@ func (p *pruner) remapAggregate(n *Node, s *AggregateSpec) *AggregateSpec {
 	}
 	kept.Aggs = slices.Clone(s.Aggs)
 	for i := range kept.Aggs {
-		if kept.Aggs[i].Arg != nil {
-			kept.Aggs[i].Arg = p.remap(n, kept.Aggs[i].Arg)
-		}
-		if kept.Aggs[i].By != nil {
-			kept.Aggs[i].By = p.remap(n, kept.Aggs[i].By)
-		}
+		kept.Aggs[i] = kept.Aggs[i].remapped(func(e *expr.Spec) *expr.Spec { return p.remap(n, e) })
 	}
 	if s.Window != nil {
 		kept.Window = s.Window.remap(func(e *expr.Spec) *expr.Spec { return p.remap(n, e) })

@@ -74,7 +74,7 @@ func newScatter(mem memory.Allocator, keys []arrow.DataType, aggs []AggSpec) *sc
 		if a.Arg == nil {
 			continue
 		}
-		if a.isOrdered() {
+		if a.isOrdered() || len(a.More) > 0 {
 			return nil
 		}
 		switch a.Arg.Type.ID() {

@@ -171,6 +171,15 @@ type call struct {
 	args []node
 	star bool // count(*)
 	over *overClause
+	aggregateParts
+}
+
+// aggregateParts is what an aggregate may have besides its arguments.
+type aggregateParts struct {
+	distinct    bool
+	within      []orderTerm // WITHIN GROUP (ORDER BY …)
+	filter      node        // FILTER (WHERE …), nil if there is none
+	ignoreNulls bool
 }
 
 // caseOf is a CASE; operand is nil in the searched form, otherwise may be nil.

@@ -33,7 +33,7 @@ func walk(n node, visit func(node) bool) {
 	}
 	switch n := n.(type) {
 	case *call:
-		for _, a := range n.args {
+		for _, a := range n.operands() {
 			walk(a, visit)
 		}
 	case *caseOf:

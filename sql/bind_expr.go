@@ -2,6 +2,7 @@ package sql
 
 import (
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -107,7 +108,7 @@ func (e *exprBinder) callFault(at Pos, fn string, err error) {
 		e.faults.add(at, "%v", err)
 		return
 	}
-	names := slices.Concat(operators.AggregateNames(), []string{"window", "cumulate_window", "session_window", "count_window", "explode"}, expr.Names())
+	names := slices.Concat(operators.AggregateNames(), slices.Collect(maps.Keys(aggregateAliases)), []string{"window", "cumulate_window", "session_window", "count_window", "explode"}, expr.Names())
 	names = slices.DeleteFunc(names, func(s string) bool { return !isWordStart(rune(s[0])) })
 	if near := expr.Nearest(fn, names); near != "" {
 		e.faults.add(at, "unknown function %q: did you mean %q?", fn, near)
@@ -163,8 +164,6 @@ func (e *exprBinder) caseOf(n *caseOf) *expr.Spec {
 	return e.make(n.at, "case", append(args, otherwise)...)
 }
 
-func isAggregateName(fn string) bool { return slices.Contains(operators.AggregateNames(), fn) }
-
 func (e *exprBinder) call(n *call) *expr.Spec {
 	switch {
 	case n.over != nil:
@@ -175,6 +174,9 @@ func (e *exprBinder) call(n *call) *expr.Spec {
 		return nil
 	case isAggregateName(n.fn):
 		e.faults.add(n.at, "%s is an aggregate, which can't stand in %s", n.fn, e.where)
+		return nil
+	case n.hasAggregateParts():
+		e.faults.add(n.at, "%s is no aggregate: DISTINCT, FILTER, WITHIN GROUP and IGNORE NULLS belong to these", n.fn)
 		return nil
 	case isWindowFunction(n.fn):
 		e.faults.add(n.at, "%s(…) stands in GROUP BY: in %s use %[1]s.start or %[1]s.end of a query that groups by it", n.fn, e.where)
@@ -225,8 +227,7 @@ func (e *exprBinder) in(at Pos, args []*expr.Spec) *expr.Spec {
 
 // isNotThereYet has functions of Spark that belong to clauses, which are to come.
 var isNotThereYet = map[string]bool{
-	"explode_outer": true, "posexplode": true, "inline": true, "stack": true, "collect_list": true, "collect_set": true, "stddev": true, "variance": true,
-	"approx_count_distinct": true, "percentile_approx": true, "count_if": true, "grouping": true, "percentile": true,
+	"explode_outer": true, "posexplode": true, "inline": true, "stack": true, "grouping": true,
 }
 
 // boolean binds a condition.

@@ -6,7 +6,6 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
-	"github.com/tidemill/tidemill/operators"
 	"github.com/tidemill/tidemill/operators/expr"
 )
 
@@ -147,13 +146,15 @@ func (a *aggregation) call(c *call, alias string) *expr.Spec {
 	if !ok {
 		return nil
 	}
-	if w := a.spec.Window; w != nil && w.Time != nil && (agg.Func == "first" || agg.Func == "last" || agg.Func == "any_value") {
+	if w := a.spec.Window; w != nil && w.Time != nil && agg.By == nil && goesByTime[agg.Func] && !agg.ByValue && !agg.Distinct {
 		agg.By = w.Time
 	}
-	equal := func(x, y *expr.Spec) bool { return (x == nil) == (y == nil) && (x == nil || expr.Equal(x, y)) }
+	if !a.input.filterAggregate(&agg, c) {
+		return nil
+	}
 	first := len(a.fields) - len(a.spec.Aggs)
-	for i, known := range a.spec.Aggs {
-		if known.Func == agg.Func && equal(known.Arg, agg.Arg) && equal(known.By, agg.By) {
+	for i := range a.spec.Aggs {
+		if a.spec.Aggs[i].Computes(&agg) {
 			return a.column(first + i)
 		}
 	}
@@ -164,52 +165,4 @@ func (a *aggregation) call(c *call, alias string) *expr.Spec {
 	a.spec.Aggs = append(a.spec.Aggs, agg)
 	a.fields = append(a.fields, arrow.Field{Name: agg.Name, Type: agg.Type, Nullable: true})
 	return a.column(len(a.fields) - 1)
-}
-
-// aggregateCall binds an aggregate over the rows that it counts.
-func (b *binder) aggregateCall(input *exprBinder, c *call) (operators.AggSpec, bool) {
-	agg := operators.AggSpec{Func: c.fn}
-	args := 1
-	if c.fn == "max_by" || c.fn == "min_by" {
-		args = 2
-	}
-	switch {
-	case c.star:
-	case len(c.args) != args && args == 2:
-		b.fault(c.at, "%s takes a value and what it is ordered by, got %d arguments", c.fn, len(c.args))
-		return agg, false
-	case len(c.args) != args:
-		b.fault(c.at, "%s takes one argument, got %d", c.fn, len(c.args))
-		return agg, false
-	default:
-		if agg.Arg = input.bind(c.args[0]); agg.Arg == nil {
-			return agg, false
-		}
-		// count(1) counts rows, as count(*) does.
-		if c.fn == "count" && agg.Arg.Kind == expr.LiteralKind && agg.Arg.Value != nil {
-			agg.Arg = nil
-		}
-	}
-	var argType arrow.DataType
-	if agg.Arg != nil {
-		argType = agg.Arg.Type
-	}
-	var err error
-	if agg.Type, err = operators.ResultType(c.fn, argType); err != nil {
-		b.fault(c.at, "%v", err)
-		return agg, false
-	}
-	if args < 2 {
-		return agg, true
-	}
-	if agg.By = input.bind(c.args[1]); agg.By == nil {
-		return agg, false
-	}
-	switch agg.By.Type.ID() {
-	case arrow.BOOL, arrow.INT64, arrow.FLOAT64, arrow.TIMESTAMP:
-	default:
-		b.fault(c.args[1].place(), "%s is ordered by a BOOLEAN, BIGINT, DOUBLE or TIMESTAMP, got %s", c.fn, typeName(agg.By.Type))
-		return agg, false
-	}
-	return agg, true
 }

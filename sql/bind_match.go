@@ -214,8 +214,9 @@ func (mt *matching) binder(where string) *exprBinder {
 		case c.fn == "prev" || c.fn == "next":
 			mt.b.fault(c.at, "not supported: %s: LAST(variable.column, 1) is the row before the last of a variable", asciiUpper(c.fn))
 			return nil, true
-		case c.fn == "any_value" || c.fn == "max_by" || c.fn == "min_by":
-			mt.b.fault(c.at, "not supported: %s in MATCH_RECOGNIZE: FIRST and LAST take a row of a variable", c.fn)
+		case isAggregateName(c.fn) && (!overAggregates[c.fn] || c.hasAggregateParts()):
+			mt.b.fault(c.at, "not supported: %s in MATCH_RECOGNIZE: there are count, sum, avg, min and max, and FIRST and LAST take a row of a "+
+				"variable", textOf(c))
 			return nil, true
 		case isAggregateName(c.fn):
 			return mt.aggregate(c), true

@@ -84,8 +84,11 @@ var windowFunctions = map[string]string{
 
 // needsOver has the functions that mean nothing without OVER.
 var needsOver = map[string]bool{
-	"row_number": true, "rank": true, "dense_rank": true, "lag": true, "lead": true, "first_value": true, "last_value": true,
+	"row_number": true, "rank": true, "dense_rank": true, "lag": true, "lead": true,
 }
+
+// overAggregates are the aggregates that mean something with OVER.
+var overAggregates = map[string]bool{"count": true, "sum": true, "avg": true, "min": true, "max": true}
 
 // function binds a call over rows in order of their time.
 func (w *windowCalls) function(c *call, args *overArgs) (f operators.OverFunc, ok bool) {
@@ -96,6 +99,9 @@ func (w *windowCalls) function(c *call, args *overArgs) (f operators.OverFunc, o
 		f.Func = edge
 	}
 	switch {
+	case c.hasAggregateParts():
+		w.b.fault(c.at, "not supported: DISTINCT, FILTER, WITHIN GROUP or IGNORE NULLS beside OVER")
+		return f, false
 	case isNumbering(c.fn):
 		f.Name = c.fn
 		return f, w.hasNoArguments(c)
@@ -111,7 +117,7 @@ func (w *windowCalls) function(c *call, args *overArgs) (f operators.OverFunc, o
 		}
 		f.Type = f.Arg.Type
 		return f, true
-	case !isAggregateName(c.fn) || c.fn == "max_by" || c.fn == "min_by":
+	case !overAggregates[c.fn]:
 		w.b.fault(c.at, "%s has no meaning with OVER: there are row_number, rank, dense_rank, lag, lead, first_value, last_value, count, sum, avg, "+
 			"min and max", c.fn)
 		return f, false

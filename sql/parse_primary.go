@@ -174,8 +174,9 @@ func (p *parser) function() node {
 	t := p.take()
 	p.take()
 	c := &call{fn: asciiLower(t.text)}
-	if at := p.peek().pos; p.isWords("DISTINCT") && !p.isAliasNext(1) {
-		p.fail(at, "not supported yet: %s(DISTINCT …)", c.fn)
+	if p.isWords("DISTINCT") && !p.isAliasNext(1) {
+		p.take()
+		c.distinct = true
 	}
 	if p.acceptSign("*") {
 		c.star = true
@@ -186,15 +187,11 @@ func (p *parser) function() node {
 	} else if !p.acceptSign(")") {
 		c.args = p.arguments()
 	}
-	c.base = p.above(t.pos, c.args...)
-	switch next := p.peek(); {
-	case p.isWords("OVER"):
+	p.aggregateParts(c)
+	c.base = p.above(t.pos, c.operands()...)
+	if p.isWords("OVER") {
 		c.over = p.over()
-		c.base = p.above(t.pos, append(c.over.nodes(), c.args...)...)
-	case p.isWords("FILTER") && p.peekAt(1).text == "(":
-		p.fail(next.pos, "not supported yet: FILTER: write %s(CASE WHEN … THEN … END)", c.fn)
-	case p.isWords("WITHIN", "GROUP"), p.isWords("IGNORE", "NULLS"), p.isWords("RESPECT", "NULLS"):
-		p.fail(next.pos, "not supported: %s %s", next.upper, p.peekAt(1).upper)
+		c.base = p.above(t.pos, append(c.over.nodes(), c.operands()...)...)
 	}
 	return c
 }

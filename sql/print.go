@@ -271,12 +271,16 @@ func (n *call) print(b *printer) {
 		b.add("]")
 	default:
 		b.add(n.fn, "(")
+		if n.distinct {
+			b.add("DISTINCT ")
+		}
 		if n.star {
 			b.add("*")
 		}
 		b.list(len(n.args), func(i int) { n.args[i].print(b) })
 		b.add(")")
 	}
+	n.printParts(b)
 	if n.over != nil {
 		b.add(" OVER ")
 		n.over.print(b)

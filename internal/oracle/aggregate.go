@@ -224,6 +224,9 @@ func (g *group) result(spec *operators.AggregateSpec, counts *Counts) ([]any, er
 
 // aggregateOf computes one aggregate of values that are not NULL.
 func aggregateOf(spec operators.AggSpec, values []any, counts *Counts) (any, error) {
+	if spec.Distinct {
+		values = differentOf(values)
+	}
 	if spec.Func == "count" {
 		return int64(len(values)), nil
 	}
@@ -268,7 +271,7 @@ func aggregateOf(spec operators.AggSpec, values []any, counts *Counts) (any, err
 		}
 		return total.Int64(), nil
 	}
-	return nil, fmt.Errorf("oracle knows no aggregate %q", spec.Func)
+	return otherAggregate(spec, values, counts)
 }
 
 // sumDoubles returns the exact sum, rounded once. Infinities of one sign win over numbers; NaN, or both signs, give NaN.

@@ -107,13 +107,21 @@ func (p *planner) session(over *operators.WindowSpec, schema *arrow.Schema) *ope
 
 func (p *planner) aggSpec(schema *arrow.Schema) operators.AggSpec {
 	depth := p.IntN(2)
-	a := operators.AggSpec{Name: p.name(), Func: []string{"count", "count", "sum", "avg", "min", "max", "max_by", "min_by"}[p.IntN(8)]}
+	a := operators.AggSpec{Name: p.name(), Func: []string{"count", "count", "sum", "avg", "min", "max", "max_by", "min_by", "var_samp", "bit_xor",
+		"mode", "percentile"}[p.IntN(12)]}
 	switch a.Func {
 	case "count":
 		a.Type = batch.BigInt
 		if p.chance(50) {
-			a.Arg = p.expression(schema, scalarTypes[p.IntN(len(scalarTypes))], depth)
+			a.Arg, a.Distinct = p.expression(schema, scalarTypes[p.IntN(len(scalarTypes))], depth), p.chance(40)
 		}
+	case "var_samp":
+		a.Arg, a.Type = p.expression(schema, batch.Double, depth), batch.Double
+	case "bit_xor":
+		a.Arg, a.Type = p.expression(schema, batch.BigInt, depth), batch.BigInt
+	case "percentile":
+		a.Arg, a.Type = p.expression(schema, []arrow.DataType{batch.BigInt, batch.Double}[p.IntN(2)], depth), batch.Double
+		a.Places = []float64{float64(p.IntN(5)) / 4}
 	case "sum", "avg":
 		a.Arg = p.expression(schema, []arrow.DataType{batch.BigInt, batch.Double}[p.IntN(2)], depth)
 		a.Type = batch.Double

@@ -52,13 +52,14 @@ CREATE SINK w INTO 'file:OUT/w' FORMAT CSV WITH (lateness = '2 seconds', late = 
 CREATE SINK w INTO 'file:OUT/w' FORMAT JSON AS
   SELECT window.start, user, count(DISTINCT n) AS c, sum(DISTINCT n) AS s, stddev(n) AS d, corr(n, n * n) AS r, collect_list(n) AS l,
     collect_set(n) AS u, median(n) AS m, approx_percentile(n, 0.9) AS p, mode(n) AS o, approx_count_distinct(n) AS a,
-    listagg(n, ' ') FILTER (WHERE n > 5) AS t, count_if(n < 3) AS i, bool_and(n > 0) AS b, bit_xor(n) AS x, skewness(n) AS k
+    listagg(n, ' ') FILTER (WHERE n > 5) AS t, count_if(n < 3) AS i, bool_and(n > 0) AS b, bit_xor(n) AS x, skewness(n) AS k, kurtosis(n) AS q, percentile(n, array(0.1, 0.9)) AS y
   FROM e GROUP BY window(at, '10 seconds', '1 second'), user;
 CREATE SINK s INTO 'file:OUT/s' FORMAT JSON AS
   SELECT session_window.start, session_window.end, user, collect_list(n) AS l, count(DISTINCT n) AS c, histogram_numeric(n, 3) AS h
   FROM e GROUP BY session_window(at, '300 milliseconds'), user;
-CREATE SINK g INTO 'file:OUT/g' FORMAT JSON WITH (mode = 'update') AS
-  SELECT user, count(DISTINCT n) AS c, kurtosis(n) AS k, percentile(n, array(0.1, 0.9)) AS p FROM e GROUP BY user`},
+CREATE SINK g INTO 'file:OUT/g' FORMAT JSON AS
+  SELECT window.end, user, n % 3 AS r, count(*) AS c, sum(n) AS s, grouping_id() AS g FROM e
+  GROUP BY window(at, '2 seconds'), CUBE (user, n % 3)`},
 	{name: "cumulating windows", sinks: []string{"w"}, minRows: 40, script: eventSource + `
 CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS
   SELECT cumulate_window.start, cumulate_window.end, user, count(*) AS c, sum(n) AS s, max(n) AS hi

@@ -27,7 +27,7 @@ func (b *bagged) subtract(accumulator, []int32, []int32) {}
 
 func (b *bagged) canSubtract() bool { return false }
 
-func (b *bagged) add(arg arrow.Array, rows, groups []int32) { 
+func (b *bagged) add(arg arrow.Array, rows, groups []int32) {
 	b.values = b.values[:0]
 	if t, ok := arg.(*tupleArray); ok {
 		b.values = append(append(b.values, t.Array), t.more...)

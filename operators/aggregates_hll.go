@@ -160,7 +160,7 @@ func (s *sketch) compact() {
 
 func (s *sketch) makeDense(g int32) {
 	n := s.registers()
-	s.sparse = append(batch.GrowSlice(s.mem, s.sparse, n)[:0], s.bytes(g)...)
+	s.sparse = batch.AppendSlice(s.mem, s.sparse[:0], s.bytes(g)...)
 	s.size[g] = 0
 	s.move(g, n)
 	s.size[g] = int32(n)

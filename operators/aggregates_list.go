@@ -200,7 +200,8 @@ func (l *valueList) joined(rows []int32) []byte {
 
 func (l *valueList) state() []arrow.Field {
 	return []arrow.Field{
-		{Name: "values", Type: arrow.ListOf(l.dtype)}, {Name: "orders", Type: arrow.ListOf(batch.BigInt)},
+		{Name: "values", Type: arrow.ListOf(l.dtype)},
+		{Name: "orders", Type: arrow.ListOf(batch.BigInt)},
 		{Name: "places", Type: arrow.ListOf(batch.BigInt)},
 	}
 }

@@ -104,7 +104,8 @@ func TestOtherAggregates(t *testing.T) {
 			name: "percentiles, modes and histograms", window: sliding,
 			aggs: []operators.AggSpec{
 				places("percentile", 3, false, 0.5), places("percentile", 3, true, 0, 0.3, 1), places("percentile_disc", 3, false, 0.5),
-				places("approx_percentile", 5, false, 0.9), of("mode", 2), {Func: "histogram_numeric", Arg: col(3), Bins: 3},
+				places("approx_percentile", 5, false, 0.9), of("mode", 2),
+				{Func: "histogram_numeric", Arg: col(3), Bins: 3},
 			},
 			in: at + "01Z 1 a 1 1 1 true\n" + at + "02Z 1 b 2 1 100003 true\n" + at + "03Z 1 b 4 1 null true\n" + at + "04Z 1 c 10 1 4 true\n",
 			want: "2025-12-31T23:59:55Z " + at + "05Z 1 3.0 [1.0,1.9,10.0] 2.0 100000 b [{\"x\":1.5,\"y\":2.0},{\"x\":4.0,\"y\":1.0},{\"x\":10.0,\"y\":1.0}]\n" +
@@ -113,8 +114,10 @@ func TestOtherAggregates(t *testing.T) {
 		{
 			name: "lists go by time, and then in the order of the split", window: tumbling,
 			aggs: []operators.AggSpec{
-				byTime("collect_list", 2), byTime("collect_list", 5), {Func: "listagg", Arg: col(2), By: col(0), Delimiter: ", "},
-				{Func: "listagg", Arg: col(2), By: col(5), Descending: true}, {Func: "listagg", Arg: col(2), ByValue: true},
+				byTime("collect_list", 2), byTime("collect_list", 5),
+				{Func: "listagg", Arg: col(2), By: col(0), Delimiter: ", "},
+				{Func: "listagg", Arg: col(2), By: col(5), Descending: true},
+				{Func: "listagg", Arg: col(2), ByValue: true},
 			},
 			in: rows,
 			want: window + "1 [\"a\",\"b\",\"a\",\"c\",\"b\"] [5,5,7,6,5] \"a, b, a, c, b\" cabba aabbc\n" + window + "2 [\"x\"] [-1] x x x\n" +
@@ -131,7 +134,7 @@ func TestOtherAggregates(t *testing.T) {
 			aggs: []operators.AggSpec{
 				distinct("count", 2), of("var_pop", 3), byTime("collect_list", 2), of("approx_count_distinct", 2), places("percentile", 3, false, 1),
 			},
-			in: at + "01Z 1 a 1 1 1 true\n" + at + "05Z 1 c 3 1 1 true\n" + at + "03Z 1 b 2 1 1 true\n" + at + "09Z 1 c 7 1 1 true\n",
+			in:   at + "01Z 1 a 1 1 1 true\n" + at + "05Z 1 c 3 1 1 true\n" + at + "03Z 1 b 2 1 1 true\n" + at + "09Z 1 c 7 1 1 true\n",
 			want: at + "01Z " + at + "07Z 1 3 0.6666666666666666 [\"a\",\"b\",\"c\"] 3 3.0\n" + at + "09Z " + at + "11Z 1 1 0.0 [\"c\"] 1 7.0\n",
 		},
 		{
@@ -159,8 +162,7 @@ func TestOtherAggregates(t *testing.T) {
 func eachSecond(rows ...string) string {
 	var b strings.Builder
 	first := time.Date(2025, 12, 31, 23, 59, 51, 0, time.UTC)
-	for i := range time.Duration(10) {
-		start := first.Add(i * time.Second)
+	for start := first; start.Before(first.Add(10 * time.Second)); start = start.Add(time.Second) {
 		for _, r := range rows {
 			b.WriteString(start.Format(time.RFC3339) + " " + start.Add(10*time.Second).Format(time.RFC3339) + " " + r + "\n")
 		}
@@ -180,11 +182,13 @@ func TestAggregatesSayWhatIsWrong(t *testing.T) {
 		{"one argument where two are needed", operators.AggSpec{Func: "corr", Arg: d}, "function corr takes 2 arguments, got 1"},
 		{"a percentile without a place", operators.AggSpec{Func: "percentile", Arg: d}, "function percentile: want places of percentiles, and these of percentiles alone"},
 		{
-			"a place that is none", operators.AggSpec{Func: "percentile", Arg: d, Places: []float64{1.5}},
+			"a place that is none",
+			operators.AggSpec{Func: "percentile", Arg: d, Places: []float64{1.5}},
 			"function percentile: a place is between 0 and 1, got [1.5]",
 		},
 		{
-			"an error that takes too much memory", operators.AggSpec{Func: "approx_count_distinct", Arg: s, Error: 1e-6},
+			"an error that takes too much memory",
+			operators.AggSpec{Func: "approx_count_distinct", Arg: s, Error: 1e-6},
 			"function approx_count_distinct: the error must be between 0.0022 and 0.39, got 1e-06",
 		},
 		{"one bin", operators.AggSpec{Func: "histogram_numeric", Arg: d, Bins: 1}, "function histogram_numeric takes 2 bins or more"},

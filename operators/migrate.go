@@ -369,11 +369,8 @@ func (a *aggregateMeaning) state() []arrow.Field {
 	if a.Arg == "" {
 		return nil
 	}
-	types := map[string]arrow.DataType{
-		"BOOLEAN": batch.Boolean, "BIGINT": batch.BigInt, "DOUBLE": batch.Double, "TEXT": batch.Text, "TIMESTAMP": batch.Timestamp,
-	}
 	typed := func(name string) *expr.Spec {
-		if t := types[name]; t != nil {
+		if t, err := batch.ParseType(name); err == nil {
 			return &expr.Spec{Type: t}
 		}
 		return &expr.Spec{Type: arrow.Null} // others are only counted

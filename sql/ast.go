@@ -99,6 +99,7 @@ type selectClause struct {
 	joins    []joinClause
 	where    node
 	groupBy  []node
+	sets     [][]int // of GROUPING SETS, ROLLUP and CUBE: which of groupBy each has; nil: one set of all
 	having   node
 	windows  []namedWindow
 }

@@ -11,7 +11,7 @@ import (
 
 // isAggregate says whether a SELECT makes one row of many.
 func (s *selectClause) isAggregate(orderBy []orderTerm) bool {
-	found := len(s.groupBy) > 0 || s.having != nil
+	found := len(s.groupBy) > 0 || s.sets != nil || s.having != nil
 	visit := func(n node) bool {
 		c, ok := n.(*call)
 		found = found || ok && isAggregateName(c.fn) && c.over == nil
@@ -63,8 +63,10 @@ type aggregation struct {
 	spec       operators.AggregateSpec
 	windowText string // of window(…) in GROUP BY, "" if there is none
 	windowAt   Pos
-	windowTime arrow.Field // of its column; no name if it is an expression
-	keyHeights []int       // of the nodes that the keys were bound from
+	windowTime arrow.Field  // of its column; no name if it is an expression
+	keyHeights []int        // of the nodes that the keys were bound from
+	keyForms   []*expr.Spec // the keys over in; with GROUPING SETS those of spec are columns of its own node
+	grouping   *groupingSets
 	fields     []arrow.Field
 	names      map[string]bool // of fields
 	inAlias    bool            // an alias is being bound
@@ -145,7 +147,8 @@ func (a *aggregation) groupBy(s *selectClause) bool {
 		a.keyHeights = append(a.keyHeights, n.height())
 		a.fields = append(a.fields, f)
 	}
-	return ok
+	a.keyForms = a.spec.Keys
+	return ok && (s.sets == nil || a.groupingSets(s))
 }
 
 // grouped returns what a term of GROUP BY means: itself, the item of an ordinal, or that of an alias that is no column.
@@ -254,6 +257,10 @@ func (a *aggregation) named(e *exprBinder, it item) *expr.Spec {
 // relation adds the node.
 func (a *aggregation) relation(name string) *relation {
 	r := &relation{aggregated: true, mode: a.spec.Mode, windowEnd: -1}
+	below := a.in.node
+	if a.grouping != nil {
+		below = a.expand()
+	}
 	if a.spec.Window != nil {
 		if a.spec.Window.Kind != operators.CountWindow { // whose numbers are those of a group
 			r.windowEnd = 1
@@ -267,6 +274,6 @@ func (a *aggregation) relation(name string) *relation {
 		r.columns = append(r.columns, column{name: f.Name})
 	}
 	spec := a.spec
-	r.node = a.b.node(name, &spec, arrow.NewSchema(a.fields, nil), a.in.node)
+	r.node = a.b.node(name, &spec, arrow.NewSchema(a.fields, nil), below)
 	return r
 }

@@ -26,6 +26,9 @@ func (a *aggregation) special(e *exprBinder, n node) (*expr.Spec, bool) {
 	if c, ok := n.(*call); ok && isAggregateName(c.fn) {
 		return a.call(c, ""), true
 	}
+	if c, ok := n.(*call); ok && (c.fn == "grouping" || c.fn == "grouping_id") {
+		return a.groupingCall(e, c), true
+	}
 	if c, ok := n.(*call); ok && c.fn == "explode" {
 		e.faults.add(c.at, "explode(…) can't stand beside GROUP BY or an aggregate: explode in a query in brackets")
 		return nil, true
@@ -47,7 +50,7 @@ func (a *aggregation) special(e *exprBinder, n node) (*expr.Spec, bool) {
 	if s == nil {
 		return nil, false
 	}
-	for i, k := range a.spec.Keys {
+	for i, k := range a.keyForms {
 		if expr.Equal(k, s) {
 			return a.column(a.firstKey() + i), true
 		}

@@ -89,7 +89,7 @@ func (a *aggregation) setTimes(t *times) {
 	a.spec.Window.Lateness = a.b.opts.Lateness
 	if t != nil {
 		a.spec.Window.Lateness = t.lateness
-		t.aggregates = append(t.aggregates, lateInput{a.in, &a.spec})
+		t.aggregates = append(t.aggregates, lateInput{a.in, a.beforeSets()})
 	}
 }
 

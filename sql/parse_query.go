@@ -129,22 +129,9 @@ func (p *parser) selectClause() *selectClause {
 	if p.acceptWords("WHERE") {
 		s.where = p.expression()
 	}
-	if t := p.peek(); p.acceptWords("GROUP") {
+	if p.acceptWords("GROUP") {
 		p.expectWords("BY")
-		if p.isWords("ALL") || p.isWords("ROLLUP") || p.isWords("CUBE") || p.isWords("GROUPING") {
-			if n := p.peekAt(1); n.kind != sign || n.text != "," {
-				p.fail(p.peek().pos, "not supported yet: GROUP BY %s", p.peek().upper)
-			}
-		}
-		for {
-			s.groupBy = append(s.groupBy, p.expression())
-			if !p.acceptSign(",") {
-				break
-			}
-		}
-		if p.isWords("WITH") {
-			p.fail(t.pos, "not supported yet: GROUP BY … WITH %s", p.peekAt(1).upper)
-		}
+		p.groupBy(s)
 	}
 	if p.acceptWords("HAVING") {
 		s.having = p.expression()

@@ -177,7 +177,7 @@ func (s *selectClause) print(b *printer) {
 	}
 	if len(s.groupBy) > 0 {
 		b.add(" GROUP BY ")
-		b.list(len(s.groupBy), func(i int) { s.groupBy[i].print(b) })
+		s.printGroupBy(b)
 	}
 	if s.having != nil {
 		b.add(" HAVING ")

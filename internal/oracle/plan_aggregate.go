@@ -107,8 +107,10 @@ func (p *planner) session(over *operators.WindowSpec, schema *arrow.Schema) *ope
 
 func (p *planner) aggSpec(schema *arrow.Schema) operators.AggSpec {
 	depth := p.IntN(2)
-	a := operators.AggSpec{Name: p.name(), Func: []string{"count", "count", "sum", "avg", "min", "max", "max_by", "min_by", "var_samp", "bit_xor",
-		"mode", "percentile"}[p.IntN(12)]}
+	a := operators.AggSpec{Name: p.name(), Func: []string{
+		"count", "count", "sum", "avg", "min", "max", "max_by", "min_by", "var_samp", "bit_xor",
+		"mode", "percentile",
+	}[p.IntN(12)]}
 	switch a.Func {
 	case "count":
 		a.Type = batch.BigInt

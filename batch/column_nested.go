@@ -27,6 +27,23 @@ func Nesting(t arrow.DataType) int {
 	return depth + 1
 }
 
+// IsComparable says whether values of t are equal or not, have an order and can be keys of groups: all scalar ones, and lists and
+// structs of them. A MAP is not, since the order of its entries means nothing.
+func IsComparable(t arrow.DataType) bool {
+	switch t := t.(type) {
+	case *arrow.ListType:
+		return IsComparable(t.Elem())
+	case *arrow.StructType:
+		for _, f := range t.Fields() {
+			if !IsComparable(f.Type) {
+				return false
+			}
+		}
+		return true
+	}
+	return IsScalar(t)
+}
+
 // ListParts returns the offsets of the rows of an ARRAY or MAP, one more than there are rows, and the array of all elements, for a MAP
 // of its entries (a STRUCT of key and value). ok is false for an array of another type.
 func ListParts(arr arrow.Array) (offsets []int32, elements arrow.Array, ok bool) {

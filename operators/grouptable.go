@@ -63,7 +63,7 @@ func newGroupTable(mem memory.Allocator, keys []arrow.DataType, room int) groupT
 }
 
 // isKeyType says whether rows can be grouped by values of a type.
-func isKeyType(t arrow.DataType) bool { return batch.IsScalar(t) }
+func isKeyType(t arrow.DataType) bool { return batch.IsComparable(t) }
 
 const (
 	// minSlots is what a table begins with: state has a table per shard and pane, most of them small.

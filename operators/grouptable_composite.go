@@ -65,6 +65,11 @@ func addLengths(lengths []int32, arr arrow.Array, sel []int32) {
 		width = 2
 	case *array.Decimal128:
 		width = 17
+	case *array.List, *array.Struct:
+		for k := range lengths {
+			lengths[k] += keyLen(arr, rowOf(sel, k))
+		}
+		return
 	case *array.String:
 		for k := range lengths {
 			if i := rowOf(sel, k); a.IsNull(i) {

@@ -24,7 +24,9 @@ import (
 //	DOUBLE     3, eight bytes of the bits; -0 as 0, every NaN as 0x7FF8000000000000
 //	TEXT       4, length in four bytes, the bytes
 //	TIMESTAMP  5, eight bytes
-//	DECIMAL    8, sixteen bytes (6 and 7 are those of lists and structs in checkpoints)
+//	ARRAY      6, number of elements in four bytes, the elements
+//	STRUCT     7, the fields
+//	DECIMAL    8, sixteen bytes
 const (
 	nullTag byte = iota
 	boolTag
@@ -32,7 +34,9 @@ const (
 	doubleTag
 	textTag
 	timeTag
-	decimalTag = 8
+	listTag
+	structTag
+	decimalTag
 )
 
 const canonicalNaN = 0x7FF8 << 48
@@ -60,6 +64,10 @@ func AppendKey(dst []byte, arr arrow.Array, i int) []byte {
 		return appendTextKey(dst, a.Value(i))
 	case *array.Dictionary:
 		return AppendKey(dst, a.Dictionary(), a.GetValueIndex(i))
+	case *array.List:
+		return appendListKey(dst, a, i)
+	case *array.Struct:
+		return appendStructKey(dst, a, i)
 	}
 	return append(dst, nullTag)
 }
@@ -139,29 +147,37 @@ const (
 // appendDecodedKey appends the values of canonical bytes to a row of cols.
 func appendDecodedKey(cols []*batch.Column, key []byte) {
 	for _, c := range cols {
-		tag := key[0]
-		key = key[1:]
-		switch tag {
-		case nullTag:
-			c.AppendNull()
-		case boolTag:
-			c.AppendBool(key[0] != 0)
-			key = key[1:]
-		case intTag, timeTag:
-			c.AppendInt64(int64(binary.LittleEndian.Uint64(key)))
-			key = key[8:]
-		case doubleTag:
-			c.AppendFloat64(math.Float64frombits(binary.LittleEndian.Uint64(key)))
-			key = key[8:]
-		case decimalTag:
-			c.AppendDecimal(decimal128.New(int64(binary.LittleEndian.Uint64(key[8:])), binary.LittleEndian.Uint64(key)))
-			key = key[16:]
-		case textTag:
-			n := binary.LittleEndian.Uint32(key)
-			c.AppendText(key[4 : 4+n])
-			key = key[4+n:]
-		}
+		key = appendDecodedValue(c, key)
 	}
+}
+
+// appendDecodedValue appends the value that key begins with to c, and returns what is behind it.
+func appendDecodedValue(c *batch.Column, key []byte) []byte {
+	tag := key[0]
+	key = key[1:]
+	switch tag {
+	case nullTag:
+		c.AppendNull()
+	case boolTag:
+		c.AppendBool(key[0] != 0)
+		return key[1:]
+	case intTag, timeTag:
+		c.AppendInt64(int64(binary.LittleEndian.Uint64(key)))
+		return key[8:]
+	case doubleTag:
+		c.AppendFloat64(math.Float64frombits(binary.LittleEndian.Uint64(key)))
+		return key[8:]
+	case decimalTag:
+		c.AppendDecimal(decimal128.New(int64(binary.LittleEndian.Uint64(key[8:])), binary.LittleEndian.Uint64(key)))
+		return key[16:]
+	case textTag:
+		n := binary.LittleEndian.Uint32(key)
+		c.AppendText(key[4 : 4+n])
+		return key[4+n:]
+	case listTag, structTag:
+		return appendDecodedParts(c, tag, key)
+	}
+	return key
 }
 
 // keyTypes returns the types of keys, of dictionaries that of their entries.

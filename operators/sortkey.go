@@ -46,6 +46,8 @@ func appendSortKey(dst []byte, arr arrow.Array, i int, k SortKey) []byte {
 		dst = appendSortText(dst, a.Value(i))
 	case *array.Dictionary:
 		dst = appendSortText(dst, a.Dictionary().(*array.String).Value(a.GetValueIndex(i)))
+	case *array.List, *array.Struct:
+		dst = appendSortParts(dst, arr, i)
 	}
 	if k.Descending {
 		for j := start; j < len(dst); j++ {
@@ -86,5 +88,5 @@ func doubleOf(order int64) float64 {
 
 // isSortable says whether values of a type can be ordered.
 func isSortable(t arrow.DataType) bool {
-	return batch.IsScalar(t) || t.ID() == arrow.NULL
+	return batch.IsComparable(t) || t.ID() == arrow.NULL
 }

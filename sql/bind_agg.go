@@ -5,6 +5,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
+	"github.com/tidemill/tidemill/batch"
 	"github.com/tidemill/tidemill/operators"
 	"github.com/tidemill/tidemill/operators/expr"
 )
@@ -135,9 +136,7 @@ func (a *aggregation) groupBy(s *selectClause) bool {
 		if slices.ContainsFunc(a.spec.Keys, func(k *expr.Spec) bool { return expr.Equal(k, spec) }) {
 			continue
 		}
-		switch spec.Type.ID() {
-		case arrow.BOOL, arrow.INT64, arrow.FLOAT64, arrow.STRING, arrow.TIMESTAMP:
-		default:
+		if !batch.IsComparable(spec.Type) {
 			a.b.fault(n.place(), "GROUP BY can't compare values of type %s", typeName(spec.Type))
 			ok = false
 			continue

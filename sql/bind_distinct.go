@@ -6,6 +6,7 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
+	"github.com/tidemill/tidemill/batch"
 	"github.com/tidemill/tidemill/operators"
 	"github.com/tidemill/tidemill/operators/expr"
 )
@@ -70,9 +71,7 @@ func (b *binder) dedup(c *queryContext, at Pos, spec *operators.DedupSpec, in *r
 	}
 	schema := b.schema(in)
 	for i, k := range spec.Keys {
-		switch k.Type.ID() {
-		case arrow.BOOL, arrow.INT64, arrow.FLOAT64, arrow.STRING, arrow.TIMESTAMP:
-		default:
+		if !batch.IsComparable(k.Type) {
 			b.fault(at, "DISTINCT can't compare values of type %s: column %q", typeName(k.Type), spec.KeyNames[i])
 			return nil
 		}

@@ -314,9 +314,8 @@ func (jb *joinBinder) key(s *expr.Spec) (l, r *expr.Spec, ok bool) {
 	if jb.sideOf(l) != leftSide || jb.sideOf(r) != rightSide || batch.TypeName(l.Type) != batch.TypeName(r.Type) {
 		return nil, nil, false
 	}
-	switch l.Type.ID() {
-	case arrow.BOOL, arrow.INT64, arrow.FLOAT64, arrow.STRING, arrow.TIMESTAMP:
-		return l, jb.toRight(r), true
+	if !batch.IsComparable(l.Type) {
+		return nil, nil, false
 	}
-	return nil, nil, false
+	return l, jb.toRight(r), true
 }

@@ -1,8 +1,8 @@
 package sql
 
 import (
-	"github.com/apache/arrow-go/v18/arrow"
 
+	"github.com/tidemill/tidemill/batch"
 	"github.com/tidemill/tidemill/operators"
 	"github.com/tidemill/tidemill/operators/expr"
 )
@@ -94,8 +94,7 @@ func (b *binder) orderKey(o orderTerm, outs []output, e *exprBinder) *expr.Spec 
 	if key == nil {
 		return nil
 	}
-	switch key.Type.ID() {
-	case arrow.BOOL, arrow.INT64, arrow.FLOAT64, arrow.STRING, arrow.TIMESTAMP:
+	if batch.IsComparable(key.Type) {
 		return key
 	}
 	b.fault(o.expr.place(), "ORDER BY can't compare values of type %s", typeName(key.Type))

@@ -116,7 +116,7 @@ func (w *windowCalls) bind(c *queryContext, one *windowCall, in *relation) *rela
 		return nil
 	}
 	for i, p := range partition {
-		if !isComparable(p.Type) {
+		if !batch.IsComparable(p.Type) {
 			b.fault(one.over.partition[i].place(), "PARTITION BY can't compare values of type %s", typeName(p.Type))
 			return nil
 		}
@@ -150,14 +150,6 @@ func (w *windowCalls) bind(c *queryContext, one *windowCall, in *relation) *rela
 }
 
 func isNumbering(fn string) bool { return fn == "row_number" || fn == "rank" || fn == "dense_rank" }
-
-func isComparable(t arrow.DataType) bool {
-	switch t.ID() {
-	case arrow.BOOL, arrow.INT64, arrow.FLOAT64, arrow.STRING, arrow.TIMESTAMP:
-		return true
-	}
-	return false
-}
 
 // rank adds a node that numbers rows per window, or per interval where there is no event time.
 func (w *windowCalls) rank(one *windowCall, in *relation, partition []*expr.Spec, by []operators.SortKey) *relation {

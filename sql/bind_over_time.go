@@ -187,7 +187,7 @@ func (a *overArgs) add(n node) *expr.Spec {
 	if spec == nil {
 		return nil
 	}
-	if !isComparable(spec.Type) {
+	if !batch.IsComparable(spec.Type) {
 		a.b.fault(n.place(), "OVER takes values of type BOOLEAN, BIGINT, DOUBLE, TEXT and TIMESTAMP, got %s", typeName(spec.Type))
 		return nil
 	}

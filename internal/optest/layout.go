@@ -192,6 +192,12 @@ func (in *input) newArray(src arrow.Array, rows []int, l layout, offset, length 
 		offsets, text := in.text(texts)
 		return make1(a.DataType(), offsets, text)
 	}
+	if arr := in.newNested(src, rows, isGarbage, func(children []arrow.ArrayData, buffers ...*memory.Buffer) arrow.Array {
+		data := array.NewData(src.DataType(), length, append([]*memory.Buffer{bitmap}, buffers...), children, nullN, offset)
+		return array.MakeFromData(data)
+	}); arr != nil {
+		return arr
+	}
 	panic("optest: no layout for columns of type " + batch.TypeName(src.DataType()))
 }
 

@@ -5,7 +5,6 @@ package optest
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -257,27 +256,23 @@ func faults(c *Case, isKeyed bool, emits, batches int) []setup {
 }
 
 // MustSchema returns a schema from text such as `at TIMESTAMP event, user TEXT, n BIGINT`: columns with SQL type names, where
-// event and arrival mark times that have a watermark. Types are BOOLEAN, BIGINT, DOUBLE, TEXT, TIMESTAMP and ARRAY<TEXT>.
+// event and arrival mark times that have a watermark.
 func MustSchema(columns string) *arrow.Schema {
 	var fields []arrow.Field
-	for _, column := range strings.Split(columns, ",") {
-		words := strings.Fields(column)
-		if len(words) < 2 {
-			panic(fmt.Sprintf("schema: want name and type: %q", column))
+	for rest := columns; ; {
+		name, typ, _ := strings.Cut(strings.TrimSpace(rest), " ")
+		t, n, err := batch.ParseTypePrefix(typ)
+		if err != nil {
+			panic(fmt.Sprintf("schema: column %q: %v", name, err))
 		}
-		i := slices.IndexFunc(allTypes, func(t arrow.DataType) bool { return batch.TypeName(t) == words[1] })
-		if i < 0 {
-			panic(fmt.Sprintf("schema: no such type: %q", words[1]))
-		}
-		f := arrow.Field{Name: words[0], Type: allTypes[i], Nullable: true}
-		if len(words) > 2 {
-			f.Metadata = arrow.NewMetadata([]string{operators.TimeKey}, []string{words[2]})
+		f := arrow.Field{Name: name, Type: t, Nullable: true}
+		mark, behind, hasMore := strings.Cut(typ[n:], ",")
+		if mark = strings.TrimSpace(mark); mark != "" {
+			f.Metadata = arrow.NewMetadata([]string{operators.TimeKey}, []string{mark})
 		}
 		fields = append(fields, f)
+		if rest = behind; !hasMore {
+			return arrow.NewSchema(fields, nil)
+		}
 	}
-	return arrow.NewSchema(fields, nil)
-}
-
-var allTypes = []arrow.DataType{
-	batch.Boolean, batch.BigInt, batch.Double, batch.Text, batch.Timestamp, batch.TextList,
 }

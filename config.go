@@ -10,6 +10,8 @@ import (
 	"slices"
 	"time"
 
+	"github.com/tidemill/tidemill/egress"
+	"github.com/tidemill/tidemill/ingest"
 	"github.com/tidemill/tidemill/internal/vfs"
 )
 
@@ -67,6 +69,10 @@ type Config struct {
 	// SinkDir makes all sinks write files without headers in directories of their names below it, instead of where the job says. The
 	// default is none. It serves trials of a job whose results must go nowhere.
 	SinkDir string
+	// Formats are formats of sources that bring dependencies with them, such as that of package ingest/parquet. The default is none.
+	Formats []ingest.FormatKind
+	// FileFormats are formats of file sinks that do, such as that of package egress/parquet. The default is none.
+	FileFormats []egress.FileFormat
 	// FS is the file system of checkpoints and file sinks. The default is the real one.
 	FS vfs.FS
 }

@@ -187,7 +187,7 @@ func (c *Context) newSink(def *sql.SinkDef, schema *arrow.Schema) (egress.Sink, 
 		delete(options, "compression")
 	}
 	return egress.Open(uri, format, options, egress.OpenSpec{
-		FS: c.cfg.FS, Stdout: c.cfg.Stdout, Mem: c.pool, Schema: schema,
+		FS: c.cfg.FS, Stdout: c.cfg.Stdout, Mem: c.pool, Schema: schema, Formats: c.cfg.FileFormats,
 	})
 }
 
@@ -224,7 +224,7 @@ func (c *Context) newSource(def *sql.SourceDef) (sourceSpec, error) {
 	rest := make(map[string]string)
 	formatOptions := make(map[string]string)
 	isFormatOption := make(map[string]bool)
-	for _, name := range ingest.FormatOptions(format) {
+	for _, name := range ingest.FormatOptions(format, c.cfg.Formats...) {
 		isFormatOption[name] = true
 	}
 	var errs []error
@@ -256,14 +256,14 @@ func (c *Context) newSource(def *sql.SourceDef) (sourceSpec, error) {
 			spec.isJournal = on
 		case isFormatOption[key]:
 			formatOptions[key] = value
-		case !slices.Contains(ingest.SourceOptions(), key) && expr.Nearest(key, ingest.FormatOptions(format)) != "":
+		case !slices.Contains(ingest.SourceOptions(), key) && expr.Nearest(key, ingest.FormatOptions(format, c.cfg.Formats...)) != "":
 			formatOptions[key] = value // which says what may be meant
 		default:
 			rest[key] = value
 		}
 	}
 	if format != "" {
-		f, err := ingest.NewFormat(format, formatOptions)
+		f, err := ingest.NewFormat(format, formatOptions, c.cfg.Formats...)
 		if err != nil {
 			errs = append(errs, err)
 			if f, err = ingest.NewFormat("TEXT", nil); err != nil { // so that options are checked none the less
@@ -293,7 +293,10 @@ func formatOf(uri string) string {
 	if !isFile {
 		return ""
 	}
-	path = strings.TrimSuffix(strings.TrimSuffix(path, ".gz"), ".zst")
+	switch filepath.Ext(path) {
+	case ".gz", ".zst", ".bz2", ".lz4", ".s2", ".sz":
+		path = strings.TrimSuffix(path, filepath.Ext(path))
+	}
 	switch filepath.Ext(path) {
 	case ".txt", ".log", ".text":
 		return "TEXT"
@@ -303,6 +306,8 @@ func formatOf(uri string) string {
 		return "JSON"
 	case ".arrow", ".arrows", ".feather":
 		return "ARROW"
+	case ".parquet", ".pq":
+		return "PARQUET"
 	}
 	return ""
 }
@@ -334,7 +339,7 @@ func (c *Context) Plan() (*operators.Plan, error) {
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
-	return operators.Prune(c.plan), nil
+	return c.pushDown(operators.Prune(c.plan)), nil
 }
 
 // Check reports all mistakes of the description so far. It opens nothing, but sources whose columns are inferred.

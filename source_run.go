@@ -224,11 +224,7 @@ func (s *sourceRun) wanted() ingest.Wanted {
 	if s.scan == nil {
 		return ingest.Wanted{Columns: []arrow.Field{}}
 	}
-	w := ingest.Wanted{Columns: s.scan.Columns}
-	if w.Columns == nil {
-		w.Columns = []arrow.Field{}
-	}
-	return w
+	return wantedOf(s.scan)
 }
 
 // holder returns what makes writers wait while the journal is full, nil if there is none.

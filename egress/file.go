@@ -11,6 +11,9 @@ import (
 	"strings"
 	"syscall"
 
+	"github.com/apache/arrow-go/v18/arrow"
+	"github.com/apache/arrow-go/v18/arrow/memory"
+
 	"github.com/tidemill/tidemill/batch"
 	"github.com/tidemill/tidemill/internal/vfs"
 )
@@ -31,11 +34,11 @@ type fileSink struct {
 	fs  vfs.FS
 	dir string
 	set settings
+	mem memory.Allocator
 
 	// Set by Open.
-	prefix  string // NAME-JOB-
-	encoder Encoder
-	writer  stagedWriter
+	prefix string // NAME-JOB-
+	writer rowWriter
 
 	next     uint64   // commit that the next Prepare is expected to have
 	current  *staged  // file that rows are added to, nil if none
@@ -46,17 +49,26 @@ type fileSink struct {
 
 var _ Sink = (*fileSink)(nil)
 
-func newFile(fsys vfs.FS, dir string, set settings) *fileSink {
-	return &fileSink{fs: fsys, dir: filepath.Clean(dir), set: set}
+func newFile(fsys vfs.FS, dir string, set settings, mem memory.Allocator) *fileSink {
+	return &fileSink{fs: fsys, dir: filepath.Clean(dir), set: set, mem: mem}
+}
+
+func newRowWriter(set settings, schema *arrow.Schema, mem memory.Allocator) (rowWriter, error) {
+	if set.columns != nil {
+		return newColumnWriter(set.columns, set.columnOptions, schema, mem)
+	}
+	encoder, err := newEncoder(set, schema)
+	if err != nil {
+		return nil, err
+	}
+	w := &stagedWriter{encoder: encoder}
+	return w, w.init(set.compression)
 }
 
 // Open makes the directory if need be, commits last, and removes what the job's sink of that name staged after it. It refuses a
 // directory with files of later commits: the checkpoint is older than what readers may have seen, so that rows would come twice.
 func (s *fileSink) Open(_ context.Context, spec Spec, commit uint64, last Token) (err error) {
-	if s.encoder, err = newEncoder(s.set, spec.Schema); err != nil {
-		return err
-	}
-	if err := s.writer.init(s.set.compression); err != nil {
+	if s.writer, err = newRowWriter(s.set, spec.Schema, s.mem); err != nil {
 		return err
 	}
 	s.prefix = filePrefix(spec)
@@ -168,12 +180,11 @@ func (s *fileSink) Write(ctx context.Context, _ batch.Interval, in batch.Batch) 
 		if s.set.rollRows > 0 {
 			to = int(min(int64(to), int64(from)+s.set.rollRows-s.current.rows))
 		}
-		s.writer.buf = s.encoder.AppendRows(s.writer.buf, in, from, to)
-		s.current.rows += int64(to - from)
-		from = to
-		if err := s.writer.maybeFlush(); err != nil {
+		if err := s.writer.add(in, from, to); err != nil {
 			return s.fail("write rows", err)
 		}
+		s.current.rows += int64(to - from)
+		from = to
 		if s.isFull() {
 			if err := s.finish(); err != nil {
 				return s.fail("finish a file", err)
@@ -185,7 +196,7 @@ func (s *fileSink) Write(ctx context.Context, _ batch.Interval, in batch.Batch) 
 
 func (s *fileSink) isFull() bool {
 	return s.set.rollRows > 0 && s.current.rows >= s.set.rollRows ||
-		s.set.rollBytes > 0 && s.writer.encodedBytes() >= s.set.rollBytes
+		s.set.rollBytes > 0 && s.writer.size() >= s.set.rollBytes
 }
 
 func stagedPath(dir, name string) string { return filepath.Join(dir, stagedMark+name) }
@@ -197,9 +208,7 @@ func (s *fileSink) begin() error {
 		return err
 	}
 	s.current = &staged{name: name, file: f}
-	s.writer.begin(f)
-	s.writer.buf = s.encoder.AppendHeader(s.writer.buf)
-	return nil
+	return s.writer.begin(f)
 }
 
 // finish completes the current file and makes its bytes durable.
@@ -294,7 +303,9 @@ func (s *fileSink) commit(dir string, names []string) error {
 
 // Close removes the files that were staged and not prepared. Prepared ones may be in a record that is decided: they stay.
 func (s *fileSink) Close() error {
-	s.writer.close()
+	if s.writer != nil {
+		s.writer.close()
+	}
 	var err error
 	if s.current != nil {
 		err = s.current.file.Close()

@@ -38,8 +38,13 @@ func (s *fileSink) fileName(commit uint64, n int) string {
 }
 
 func (set *settings) extension() string {
+	if set.columns != nil {
+		return set.columns.Extension()
+	}
 	ext := map[string]string{"CSV": ".csv", "JSON": ".json", "TEXT": ".txt"}[set.format]
-	return ext + map[string]string{compressionGzip: ".gz", compressionZstd: ".zst"}[set.compression]
+	return ext + map[string]string{
+		compressionGzip: ".gz", compressionZstd: ".zst", compressionS2: ".s2", compressionSnappy: ".sz", compressionLZ4: ".lz4",
+	}[set.compression]
 }
 
 // fileToken names the files of commits: the directory and the names, which are the same in and out of staging.

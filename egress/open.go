@@ -25,13 +25,18 @@ type OpenSpec struct {
 	Mem memory.Allocator
 	// Schema is that of the rows. Where it is given, Open refuses a format that can't hold them; else Sink.Open does.
 	Schema *arrow.Schema
+	// Formats are those of file: sinks besides CSV, JSON, TEXT and ARROW.
+	Formats []FileFormat
 }
 
 // Compressions of file: sinks, as in the option of that name.
 const (
-	compressionNone = ""
-	compressionGzip = "gzip"
-	compressionZstd = "zstd"
+	compressionNone   = ""
+	compressionGzip   = "gzip"
+	compressionZstd   = "zstd"
+	compressionS2     = "s2"
+	compressionSnappy = "snappy"
+	compressionLZ4    = "lz4"
 )
 
 // settings are the options of a sink, checked.
@@ -43,6 +48,9 @@ type settings struct {
 	compression string
 	rollRows    int64 // 0: no limit
 	rollBytes   int64 // 0: no limit
+
+	columns       FileFormat // nil for text
+	columnOptions map[string]string
 }
 
 // Open returns the sink for a URI: "" (a bare SELECT, printed) and stdout:, file:DIRECTORY, blackhole:. It checks format and
@@ -50,12 +58,12 @@ type settings struct {
 // TEXT, and TABLE for what is printed, where "" is CSV; a bare SELECT may be LIVE on a Stdout that is a Screen. The option mode belongs to the plan and is passed over.
 func Open(uri, format string, options map[string]string, spec OpenSpec) (Sink, error) {
 	scheme, path, _ := strings.Cut(uri, ":")
-	set, err := parseSettings(scheme, format, options)
+	set, err := parseSettings(scheme, format, options, spec.Formats)
 	if err != nil {
 		return nil, fmt.Errorf("sink %q: %w", uri, err)
 	}
 	if spec.Schema != nil && scheme != "blackhole" {
-		if err := checkSchema(set.format, spec.Schema); err != nil {
+		if err := set.check(spec.Schema, spec.Mem); err != nil {
 			return nil, fmt.Errorf("sink %q: %w", uri, err)
 		}
 	}
@@ -78,7 +86,7 @@ func Open(uri, format string, options map[string]string, spec OpenSpec) (Sink, e
 		if err != nil {
 			return nil, fmt.Errorf("sink %q: %w", uri, err)
 		}
-		return newFile(spec.FS, dir, set), nil
+		return newFile(spec.FS, dir, set, spec.Mem), nil
 	case "blackhole":
 		return NewBlackhole(), nil
 	}
@@ -102,11 +110,23 @@ func directoryOf(path string) (string, error) {
 var optionsOf = map[string]struct{ formats, options []string }{
 	"":          {[]string{"CSV", "JSON", "LIVE", "TABLE", "TEXT"}, nil},
 	"stdout":    {[]string{"CSV", "JSON", "TABLE", "TEXT"}, nil},
-	"file":      {[]string{"CSV", "JSON", "TEXT"}, []string{"compression", "roll_bytes", "roll_rows"}},
+	"file":      {[]string{"CSV", "JSON", "TEXT", "ARROW"}, []string{"compression", "roll_bytes", "roll_rows"}},
 	"blackhole": {[]string{"CSV", "JSON", "TABLE", "TEXT", ""}, nil},
 }
 
-func parseSettings(scheme, format string, options map[string]string) (settings, error) {
+// check says whether files of the settings can hold rows of a schema.
+func (set *settings) check(schema *arrow.Schema, mem memory.Allocator) error {
+	if set.columns == nil {
+		return checkSchema(set.format, schema)
+	}
+	w, err := newColumnWriter(set.columns, set.columnOptions, schema, mem)
+	if err == nil {
+		w.close()
+	}
+	return err
+}
+
+func parseSettings(scheme, format string, options map[string]string, more []FileFormat) (settings, error) {
 	known, ok := optionsOf[scheme]
 	if !ok {
 		return settings{}, nil
@@ -116,21 +136,38 @@ func parseSettings(scheme, format string, options map[string]string) (settings, 
 		set.format = "CSV"
 	}
 	names := append([]string{"mode"}, known.options...)
+	formats := known.formats
+	if scheme == "file" {
+		formats = slices.Clone(formats)
+		for _, f := range append([]FileFormat{arrowFormat{}}, more...) {
+			if !slices.Contains(formats, f.Name()) {
+				formats = append(formats, f.Name())
+			}
+			if f.Name() == set.format {
+				set.columns, set.columnOptions = f, make(map[string]string)
+				names = append(names, f.Options()...)
+			}
+		}
+	}
 	if set.format == "CSV" {
 		names = append(names, "delimiter", "header", "null")
 	}
 	var faults []error
 	switch {
-	case slices.Contains(known.formats, set.format):
+	case slices.Contains(formats, set.format):
 	case set.format == "":
-		faults = append(faults, fmt.Errorf("no format: add FORMAT %s", strings.Join(known.formats, ", ")))
+		faults = append(faults, fmt.Errorf("no format: add FORMAT %s", strings.Join(formats, ", ")))
 	default:
-		faults = append(faults, fmt.Errorf("format %q is not known here: want %s", format, strings.Join(known.formats, ", ")))
+		faults = append(faults, fmt.Errorf("format %q is not known here: want %s", format, strings.Join(formats, ", ")))
 	}
 	for _, key := range slices.Sorted(maps.Keys(options)) {
 		if !slices.Contains(names, key) {
 			slices.Sort(names)
-			faults = append(faults, fmt.Errorf("option %q is not known here: known are %s", key, strings.Join(names, ", ")))
+			faults = append(faults, fmt.Errorf("option %q is not known here: known are %s", key, strings.Join(slices.Compact(names), ", ")))
+			continue
+		}
+		if set.columns != nil && slices.Contains(set.columns.Options(), key) {
+			set.columnOptions[key] = options[key]
 			continue
 		}
 		if err := set.parse(key, options[key]); err != nil {
@@ -165,10 +202,10 @@ func (set *settings) parse(key, value string) (err error) {
 	case "compression":
 		switch strings.ToLower(value) {
 		case "none", "":
-		case compressionGzip, compressionZstd:
+		case compressionGzip, compressionZstd, compressionS2, compressionSnappy, compressionLZ4:
 			set.compression = strings.ToLower(value)
 		default:
-			return fmt.Errorf("want none, gzip or zstd, got %q", value)
+			return fmt.Errorf("want none, gzip, zstd, s2, snappy or lz4, got %q", value)
 		}
 	case "roll_rows":
 		if set.rollRows, err = strconv.ParseInt(value, 10, 64); err != nil || set.rollRows <= 0 {

@@ -30,7 +30,7 @@ func TestOpenReportsAllFaults(t *testing.T) {
 			name: "several options at once", uri: "file:x", format: "CSV",
 			options: "header=maybe delimiter=ab compression=lzma roll_rows=0 roll_bytes=1TB colour=red",
 			want: []string{
-				`option header: want true or false, got "maybe"`, `option delimiter: want one ASCII character`, `option compression: want none, gzip or zstd, got "lzma"`,
+				`option header: want true or false, got "maybe"`, `option delimiter: want one ASCII character`, `option compression: want none, gzip, zstd, s2, snappy or lz4, got "lzma"`,
 				`option roll_rows: want a number above 0, got "0"`, `option roll_bytes: want a number of bytes`, `option "colour" is not known here: known are compression, delimiter,`,
 			},
 		},

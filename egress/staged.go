@@ -4,8 +4,11 @@ import (
 	"io"
 
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
 
+	"github.com/tidemill/tidemill/batch"
 	"github.com/tidemill/tidemill/internal/vfs"
 )
 
@@ -27,6 +30,8 @@ type resetWriter interface {
 
 // stagedWriter puts encoded text into one file after another, through one compressor whose memory is kept.
 type stagedWriter struct {
+	encoder Encoder
+
 	buf []byte // encoded, not flushed yet
 
 	compressor resetWriter // nil for none
@@ -41,23 +46,34 @@ func (w *stagedWriter) init(compression string) (err error) {
 		w.compressor = gzip.NewWriter(nil)
 	case compressionZstd:
 		w.compressor, err = zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1))
+	case compressionS2:
+		w.compressor = s2.NewWriter(nil, s2.WriterConcurrency(1))
+	case compressionSnappy:
+		w.compressor = s2.NewWriter(nil, s2.WriterConcurrency(1), s2.WriterSnappyCompat())
+	case compressionLZ4:
+		w.compressor = lz4.NewWriter(nil)
 	}
 	return err
 }
 
+var _ rowWriter = (*stagedWriter)(nil)
+
 // begin starts a file.
-func (w *stagedWriter) begin(f vfs.File) {
+func (w *stagedWriter) begin(f vfs.File) error {
 	w.buf, w.flushed, w.out = w.buf[:0], 0, f
 	if w.compressor != nil {
 		w.compressor.Reset(f)
 		w.out = w.compressor
 	}
+	w.buf = w.encoder.AppendHeader(w.buf)
+	return nil
 }
 
-// encodedBytes returns the size of the file before compression.
-func (w *stagedWriter) encodedBytes() int64 { return w.flushed + int64(len(w.buf)) }
+// size returns the size of the file before compression.
+func (w *stagedWriter) size() int64 { return w.flushed + int64(len(w.buf)) }
 
-func (w *stagedWriter) maybeFlush() error {
+func (w *stagedWriter) add(in batch.Batch, from, to int) error {
+	w.buf = w.encoder.AppendRows(w.buf, in, from, to)
 	if len(w.buf) < flushBytes {
 		return nil
 	}

@@ -33,7 +33,7 @@ type StdoutSpec struct {
 // Out is written by Commit only. Where it is os.Stdout, the process must ignore SIGPIPE, or it dies of it before the sink can
 // return ErrClosed.
 func NewStdout(spec StdoutSpec) (Sink, error) {
-	set, err := parseSettings("stdout", spec.Format, nil)
+	set, err := parseSettings("stdout", spec.Format, nil, nil)
 	if err != nil {
 		return nil, fmt.Errorf("print rows: %w", err)
 	}

@@ -43,7 +43,7 @@ func NewColumnDecoder(spec DecodeSpec) Decoder {
 	d.view = batch.NewView(arrow.NewSchema(d.used, nil))
 	d.columns = make([]columnReader, len(d.used))
 	for k := range d.columns {
-		d.columns[k].mem = spec.Mem
+		d.columns[k].mem, d.columns[k].want = spec.Mem, d.used[k].Type
 	}
 	d.index = make([]int, len(d.used))
 	return d
@@ -104,7 +104,7 @@ func (d *columnDecoder) bind(schema *arrow.Schema) error {
 		switch t := engineType(has); {
 		case t == nil:
 			faults = append(faults, fmt.Errorf("column %q: its type %s can't be read: leave it out of the list of columns", f.Name, has))
-		case t.ID() != f.Type.ID():
+		case !canConvert(has, f.Type):
 			faults = append(faults, fmt.Errorf("column %q is %s here, declared %s", f.Name, batch.TypeName(t), batch.TypeName(f.Type)))
 		}
 		d.index[k] = i
@@ -126,27 +126,6 @@ func (d *columnDecoder) Close() {
 	}
 	batch.FreeSlice(d.mem, d.live)
 	d.live, d.schema = nil, nil
-}
-
-// engineType returns the type that columns of an Arrow type are given to the engine as, nil if they can't be read.
-func engineType(t arrow.DataType) arrow.DataType {
-	switch t.ID() {
-	case arrow.BOOL:
-		return batch.Boolean
-	case arrow.INT8, arrow.INT16, arrow.INT32, arrow.INT64, arrow.UINT8, arrow.UINT16, arrow.UINT32:
-		return batch.BigInt
-	case arrow.FLOAT32, arrow.FLOAT64:
-		return batch.Double
-	case arrow.STRING, arrow.LARGE_STRING:
-		return batch.Text
-	case arrow.TIMESTAMP:
-		return batch.Timestamp
-	case arrow.DICTIONARY:
-		if t.(*arrow.DictionaryType).ValueType.ID() == arrow.STRING {
-			return batch.Text
-		}
-	}
-	return nil
 }
 
 // engineFields returns the columns of a schema under the engine's types. A column that can't be read is a fault.

@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"fmt"
-	"math"
 	"unicode/utf8"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -15,12 +14,16 @@ import (
 // columnReader checks the values of a column, and converts them where the engine has no such type.
 type columnReader struct {
 	mem    memory.Allocator
-	own    *batch.Column // what was converted; nil as long as nothing was
-	faults []columnFault // of the batch that was read last
+	want   arrow.DataType // of the engine
+	own    *batch.Column  // what was converted; nil as long as nothing was
+	faults []columnFault  // of the batch that was read last
 
 	// The entries of the dictionary that came last, and which of them are no UTF-8; nil where all are.
 	entries    arrow.ArrayData
 	badEntries []bool
+
+	scratch []arrow.Date32
+	digits  []byte
 }
 
 // columnFault is a row whose value can't be used.
@@ -29,42 +32,91 @@ type columnFault struct {
 	why string
 }
 
-// read returns the first n rows of arr as a column of one of the engine's types, valid until the next read and as long as arr is. An
-// error says that arr is damaged as a whole.
+// read returns the first n rows of arr as a column of the type that is wanted, valid until the next read and as long as arr is.
+// canConvert has said that it can. An error says that arr is damaged as a whole.
 func (c *columnReader) read(arr arrow.Array, n int) (arrow.Array, error) {
 	c.faults = c.faults[:0]
 	switch a := arr.(type) {
 	case *array.String:
+		if c.want != batch.Text {
+			return copyBytes(c, a, a.ValueOffsets(), bytesOf(a.Data()), n)
+		}
 		return arr, c.checkText(a, n)
+	case *array.Binary:
+		return copyBytes(c, a, a.ValueOffsets(), bytesOf(a.Data()), n)
+	case *array.LargeString:
+		return copyBytes(c, a, a.ValueOffsets(), bytesOf(a.Data()), n)
+	case *array.LargeBinary:
+		return copyBytes(c, a, a.ValueOffsets(), bytesOf(a.Data()), n)
+	case *array.FixedSizeBinary:
+		own := c.begin(arr, n)
+		for i := range n {
+			if !own.IsNull(i) {
+				own.SetString(i, string(a.Value(i)))
+			}
+		}
+		return own.Array(), nil
 	case *array.Dictionary:
 		return arr, c.checkDictionary(a, n)
-	case *array.LargeString:
-		return c.shorten(a, n)
 	case *array.Timestamp:
 		return c.micros(a, n), nil
 	case *array.Int8:
-		return widen(c, batch.BigInt, arr, a.Int8Values()[:n], (*batch.Column).Int64s), nil
+		return numbers(c, arr, a.Int8Values()[:n]), nil
 	case *array.Int16:
-		return widen(c, batch.BigInt, arr, a.Int16Values()[:n], (*batch.Column).Int64s), nil
+		return numbers(c, arr, a.Int16Values()[:n]), nil
 	case *array.Int32:
-		return widen(c, batch.BigInt, arr, a.Int32Values()[:n], (*batch.Column).Int64s), nil
+		return numbers(c, arr, a.Int32Values()[:n]), nil
+	case *array.Int64:
+		if c.want == batch.BigInt {
+			return arr, nil
+		}
+		return numbers(c, arr, a.Int64Values()[:n]), nil
 	case *array.Uint8:
-		return widen(c, batch.BigInt, arr, a.Uint8Values()[:n], (*batch.Column).Int64s), nil
+		return numbers(c, arr, a.Uint8Values()[:n]), nil
 	case *array.Uint16:
-		return widen(c, batch.BigInt, arr, a.Uint16Values()[:n], (*batch.Column).Int64s), nil
+		return numbers(c, arr, a.Uint16Values()[:n]), nil
 	case *array.Uint32:
-		return widen(c, batch.BigInt, arr, a.Uint32Values()[:n], (*batch.Column).Int64s), nil
+		return numbers(c, arr, a.Uint32Values()[:n]), nil
 	case *array.Float32:
-		return widen(c, batch.Double, arr, a.Float32Values()[:n], (*batch.Column).Float64s), nil
+		return numbers(c, arr, a.Float32Values()[:n]), nil
+	case *array.Float64:
+		if c.want == batch.Double {
+			return arr, nil
+		}
+		return numbers(c, arr, a.Float64Values()[:n]), nil
+	case *array.Date32:
+		return c.days(a, a.Date32Values()[:n]), nil
+	case *array.Date64:
+		days := batch.GrowSlice(c.mem, c.scratch, n)
+		c.scratch = days
+		for i, v := range a.Date64Values()[:n] {
+			days[i] = arrow.Date32(v / 86_400_000)
+		}
+		return c.days(a, days[:n]), nil
+	case *array.Duration:
+		return c.durations(a, n), nil
+	case *array.MonthInterval:
+		return numbers(c, arr, arrow.Int32Traits.CastFromBytes(arrow.MonthIntervalTraits.CastToBytes(a.MonthIntervalValues()))[:n]), nil
+	case *array.Decimal128:
+		return c.decimals(a, n), nil
+	case *array.List, *array.Struct, *array.Map:
+		if !arrow.TypeEqual(arr.DataType(), c.want) {
+			own := c.begin(arr, 0)
+			for i := range n {
+				if err := appendConverted(own, arr, i); err != nil {
+					return nil, err
+				}
+			}
+			return own.Array(), nil
+		}
 	}
 	return arr, nil
 }
 
 // begin returns the column to convert to, with n rows that are NULL where those of arr are.
-func (c *columnReader) begin(dtype arrow.DataType, arr arrow.Array, n int) *batch.Column {
-	if c.own == nil || c.own.Type().ID() != dtype.ID() { // of another file
-		c.release()
-		c.own = batch.NewColumn(c.mem, dtype)
+func (c *columnReader) begin(arr arrow.Array, n int) *batch.Column {
+	if c.own == nil {
+		c.own = batch.NewColumn(c.mem, c.want)
 	}
 	c.own.Reset(n)
 	if arr.NullN() > 0 {
@@ -77,47 +129,16 @@ func (c *columnReader) begin(dtype arrow.DataType, arr arrow.Array, n int) *batc
 	return c.own
 }
 
-// widen converts numbers to a type that holds them all.
-func widen[F int8 | int16 | int32 | uint8 | uint16 | uint32 | float32, T int64 | float64](
-	c *columnReader, dtype arrow.DataType, arr arrow.Array, from []F, values func(*batch.Column) []T,
-) arrow.Array {
-	own := c.begin(dtype, arr, len(from))
-	to := values(own)
-	for i, v := range from {
-		to[i] = T(v)
-	}
-	return own.Array()
-}
-
 // micros converts times to microseconds: nanoseconds are rounded down, times that are too far away are faults.
 func (c *columnReader) micros(a *array.Timestamp, n int) arrow.Array {
 	if arrow.TypeEqual(a.DataType(), batch.Timestamp) {
 		return a
 	}
-	var per, parts int64 = 1, 1
-	switch a.DataType().(*arrow.TimestampType).Unit {
-	case arrow.Microsecond: // of another time zone, or of none, which is taken for UTC
-	case arrow.Second:
-		per = 1_000_000
-	case arrow.Millisecond:
-		per = 1000
-	case arrow.Nanosecond:
-		parts = 1000
-	}
-	own := c.begin(batch.Timestamp, a, n)
+	per, parts := unitMicros(a.DataType().(*arrow.TimestampType).Unit) // of another time zone, or of none, which is taken for UTC
+	own := c.begin(a, n)
 	to := own.Int64s()
 	for i, v := range batch.Int64s(a)[:n] {
-		if v > math.MaxInt64/per || v < math.MinInt64/per {
-			if !own.IsNull(i) {
-				c.faults = append(c.faults, columnFault{i, fmt.Sprintf("time %d is out of the range of TIMESTAMP", v)})
-			}
-			v = 0
-		}
-		v *= per
-		to[i] = v / parts
-		if v%parts < 0 {
-			to[i]--
-		}
+		to[i] = c.scaled(own, i, v, per, parts)
 	}
 	return own.Array()
 }
@@ -127,11 +148,7 @@ func (c *columnReader) checkText(a *array.String, n int) error {
 	if n == 0 {
 		return nil
 	}
-	offsets := a.ValueOffsets()[:n+1]
-	var text []byte
-	if b := a.Data().Buffers()[2]; b != nil {
-		text = b.Bytes()
-	}
+	offsets, text := a.ValueOffsets()[:n+1], bytesOf(a.Data())
 	if err := checkOffsets(offsets, len(text)); err != nil {
 		return err
 	}
@@ -176,33 +193,6 @@ func isASCII(text []byte) bool {
 		rest |= b
 	}
 	return rest < utf8.RuneSelf
-}
-
-// shorten copies texts with offsets of 64 bits.
-func (c *columnReader) shorten(a *array.LargeString, n int) (arrow.Array, error) {
-	own := c.begin(batch.Text, a, n)
-	if n == 0 {
-		return own.Array(), nil
-	}
-	size := 0
-	if b := a.Data().Buffers()[2]; b != nil {
-		size = b.Len()
-	}
-	if err := checkOffsets(a.ValueOffsets()[:n+1], size); err != nil {
-		return nil, err
-	}
-	for i := range n {
-		if own.IsNull(i) {
-			continue
-		}
-		v := a.Value(i)
-		if !utf8.ValidString(v) {
-			c.faults = append(c.faults, columnFault{i, "invalid UTF-8"})
-			continue
-		}
-		own.SetString(i, v)
-	}
-	return own.Array(), nil
 }
 
 // checkDictionary checks the indices of n rows, and the entries if they are others than the last time.
@@ -278,6 +268,8 @@ func (c *columnReader) forgetEntries() {
 
 func (c *columnReader) release() {
 	c.forgetEntries()
+	batch.FreeSlice(c.mem, c.scratch)
+	c.scratch = nil
 	if c.own != nil {
 		c.own.Release()
 		c.own = nil

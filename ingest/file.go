@@ -24,7 +24,7 @@ const (
 )
 
 // fileSource reads a file, the files of a directory or those that match a glob. Each is a split, called by its path relative to
-// the directory or to the glob's fixed part; with ordered they are one split, in order of name. gzip and zstd are recognised by
+// the directory or to the glob's fixed part; with ordered they are one split, in order of name. compressed ones are recognised by
 // their first bytes; positions count decompressed bytes, and a restart skips up to them.
 //
 // With follow it has no end: files that grow are read on, new ones are found. A file that was renamed and made anew, or
@@ -181,8 +181,11 @@ func (s *fileSource) canGrow(name string) bool {
 }
 
 func isCompressedName(name string) bool {
-	ext := filepath.Ext(name)
-	return ext == ".gz" || ext == ".zst"
+	switch filepath.Ext(name) {
+	case ".gz", ".zst", ".bz2", ".lz4", ".s2", ".sz":
+		return true
+	}
+	return false
 }
 
 // Read reads a split, when one of the places for open files is free.

@@ -2,6 +2,7 @@ package ingest
 
 import (
 	"bytes"
+	"compress/bzip2"
 	"context"
 	"errors"
 	"fmt"
@@ -11,12 +12,21 @@ import (
 	"sync/atomic"
 
 	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/s2"
 	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
 )
 
 var (
 	gzipMagic = []byte{0x1F, 0x8B}
 	zstdMagic = []byte{0x28, 0xB5, 0x2F, 0xFD}
+	// bzip2 begins with BZh, a level, and the mark of a block; the letters alone might begin a text.
+	bzipMagic = []byte("BZh")
+	bzipBlock = []byte{0x31, 0x41, 0x59, 0x26, 0x53, 0x59}
+	lz4Magic  = []byte{0x04, 0x22, 0x4D, 0x18}
+	// Frames of S2, and of Snappy, which S2 reads too.
+	s2Magic     = []byte("\xff\x06\x00\x00S2sTwO")
+	snappyMagic = []byte("\xff\x06\x00\x00sNaPpY")
 )
 
 // maxZstdWindow bounds the memory that a file may ask for: what zstd --long=27, its largest level by default, needs.
@@ -47,7 +57,7 @@ func openData(path string, count *atomic.Int64) (*openFile, error) {
 }
 
 func (o *openFile) decompress(path string) error {
-	var start [4]byte
+	var start [10]byte
 	n, err := o.file.File.ReadAt(start[:], 0)
 	if err != nil && err != io.EOF {
 		return err
@@ -69,6 +79,12 @@ func (o *openFile) decompress(path string) error {
 		}
 		o.Reader, o.isCompressed = r, true
 		o.closer = r.Close
+	case bytes.HasPrefix(start[:n], lz4Magic), n > 0 && ext == ".lz4":
+		o.Reader, o.isCompressed = lz4.NewReader(o.file), true
+	case bytes.HasPrefix(start[:n], s2Magic), bytes.HasPrefix(start[:n], snappyMagic), n > 0 && (ext == ".s2" || ext == ".sz"):
+		o.Reader, o.isCompressed = s2.NewReader(o.file), true
+	case ext == ".bz2" && n > 0, n == len(start) && bytes.HasPrefix(start[:], bzipMagic) && bytes.Equal(start[4:], bzipBlock):
+		o.Reader, o.isCompressed = bzip2.NewReader(o.file), true
 	}
 	return nil
 }

@@ -11,20 +11,45 @@ import (
 type formatSpec struct {
 	name    string
 	options []string
+	make    func(options map[string]string) (Format, error)
 }
 
 // formatSpecs are in the order of the reference page.
 var formatSpecs = []formatSpec{
-	{name: "TEXT"},
-	{name: "CSV", options: []string{"header", "delimiter", "null"}},
-	{name: "JSON"},
-	{name: "ARROW"},
+	{name: "TEXT", make: plain(textFormat{})},
+	{name: "CSV", options: []string{"header", "delimiter", "null"}, make: func(options map[string]string) (Format, error) { return newCSVFormat(options) }},
+	{name: "JSON", make: plain(jsonFormat{})},
+	{name: "ARROW", make: plain(arrowFormat{})},
 }
 
-// FormatOptions returns the names of the options that a format takes, and nil for a format that does not exist. The result is
-// shared and must not be changed.
-func FormatOptions(name string) []string {
-	for _, f := range formatSpecs {
+// FormatKind is a format that is not built in.
+type FormatKind struct {
+	// Name is the SQL name, in upper case.
+	Name string
+	// Options are the names of its options.
+	Options []string
+	// New returns the format. The error reports all faults of the options, which are among Options.
+	New func(options map[string]string) (Format, error)
+}
+
+// kindsOf returns what formats there are.
+func kindsOf(more []FormatKind) []formatSpec {
+	all := slices.Clone(formatSpecs)
+	for _, f := range more {
+		all = append(all, formatSpec{name: f.Name, options: f.Options, make: f.New})
+	}
+	return all
+}
+
+// plain returns what makes a format that has no options.
+func plain(f Format) func(map[string]string) (Format, error) {
+	return func(map[string]string) (Format, error) { return f, nil }
+}
+
+// FormatOptions returns the names of the options that a format takes, one that is built in or one of more, and nil for a format that
+// does not exist. The result is shared and must not be changed.
+func FormatOptions(name string, more ...FormatKind) []string {
+	for _, f := range kindsOf(more) {
 		if strings.EqualFold(f.name, name) {
 			return f.options
 		}
@@ -36,16 +61,19 @@ func FormatOptions(name string) []string {
 //
 // CSV takes `header` (true or false, default false: the first record of a split has the names of its columns), `delimiter` (one
 // ASCII character or \t, default a comma) and `null` (the unquoted text that means NULL, default the empty text).
-func NewFormat(name string, options map[string]string) (Format, error) {
-	known := slices.IndexFunc(formatSpecs, func(f formatSpec) bool { return strings.EqualFold(f.name, name) })
+//
+// More are formats that are not built in.
+func NewFormat(name string, options map[string]string, more ...FormatKind) (Format, error) {
+	kinds := kindsOf(more)
+	known := slices.IndexFunc(kinds, func(f formatSpec) bool { return strings.EqualFold(f.name, name) })
 	if known < 0 {
 		var names []string
-		for _, f := range formatSpecs {
+		for _, f := range kinds {
 			names = append(names, f.name)
 		}
 		return nil, fmt.Errorf("format %q is unknown: %s", name, suggest(strings.ToUpper(name), names))
 	}
-	f := formatSpecs[known]
+	f := kinds[known]
 	var faults []error
 	for _, option := range sortedKeys(options) {
 		if slices.Contains(f.options, option) {
@@ -57,20 +85,9 @@ func NewFormat(name string, options map[string]string) (Format, error) {
 		}
 		faults = append(faults, fmt.Errorf("format %s: option %q is unknown: %s", f.name, option, suggest(strings.ToLower(option), f.options)))
 	}
-	var format Format
-	switch f.name {
-	case "TEXT":
-		format = textFormat{}
-	case "JSON":
-		format = jsonFormat{}
-	case "ARROW":
-		format = arrowFormat{}
-	default:
-		csv, err := newCSVFormat(options)
-		if err != nil {
-			faults = append(faults, err)
-		}
-		format = csv
+	format, err := f.make(options)
+	if err != nil {
+		faults = append(faults, err)
 	}
 	if len(faults) > 0 {
 		return nil, errors.Join(faults...)

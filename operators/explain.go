@@ -94,6 +94,9 @@ func (s *ScanSpec) String() string {
 	if s.EventTime >= 0 {
 		text += fmt.Sprintf(" watermark of column %d - %s", s.EventTime, durationText(s.Delay))
 	}
+	if len(s.Bounds) > 0 {
+		text += " of parts with [" + s.boundsText() + "]"
+	}
 	return text
 }
 

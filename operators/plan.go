@@ -72,6 +72,8 @@ type ScanSpec struct {
 	EventTime int
 	// Delay is how far the watermark is behind the largest event time.
 	Delay time.Duration
+	// Bounds are what rows have to be within to pass the filter behind: a source may leave out others.
+	Bounds []Bound
 }
 
 // FilterSpec keeps rows for which Predicate is true.

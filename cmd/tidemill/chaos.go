@@ -51,7 +51,7 @@ func (c *chaosCommand) Run(ctx context.Context, s streams) (err error) {
 	if err != nil {
 		return err
 	}
-	job, err := tidemill.New(tidemill.Config{})
+	job, err := newJob(tidemill.Config{})
 	if err != nil {
 		return err
 	}

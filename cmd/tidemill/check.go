@@ -59,7 +59,7 @@ func (c *explainCommand) Run(s streams) error {
 
 // compare prints what a start from a checkpoint would do. Columns that are inferred are those that a start would infer.
 func (c *explainCommand) compare(s streams) error {
-	job, err := describe(&c.jobFlags, tidemill.Config{Mode: c.Mode, Lateness: c.Lateness, Align: c.Align, DropState: c.DropState, Stdin: s.stdin}, tidemill.New, s)
+	job, err := describe(&c.jobFlags, tidemill.Config{Mode: c.Mode, Lateness: c.Lateness, Align: c.Align, DropState: c.DropState, Stdin: s.stdin}, newJob, s)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (c *explainCommand) compare(s streams) error {
 
 // plan returns the plan of a job that is right, opening nothing.
 func plan(flags *jobFlags, defaults defaultFlags, s streams) (*operators.Plan, error) {
-	job, err := describe(flags, tidemill.Config{Mode: defaults.Mode, Align: defaults.Align, Lateness: defaults.Lateness}, tidemill.NewCheck, s)
+	job, err := describe(flags, tidemill.Config{Mode: defaults.Mode, Align: defaults.Align, Lateness: defaults.Lateness}, newCheck, s)
 	if err != nil {
 		return nil, err
 	}
@@ -109,12 +109,12 @@ func plan(flags *jobFlags, defaults defaultFlags, s streams) (*operators.Plan, e
 }
 
 // describe returns a job with the SQL that flags name.
-func describe(flags *jobFlags, cfg tidemill.Config, newJob func(tidemill.Config) (*tidemill.Context, error), s streams) (*tidemill.Context, error) {
+func describe(flags *jobFlags, cfg tidemill.Config, construct func(tidemill.Config) (*tidemill.Context, error), s streams) (*tidemill.Context, error) {
 	text, err := flags.text(s.stdin)
 	if err != nil {
 		return nil, err
 	}
-	job, err := newJob(cfg)
+	job, err := construct(cfg)
 	if err != nil {
 		return nil, wrongError{err}
 	}

@@ -67,7 +67,7 @@ func (r *runCommand) Run(ctx context.Context, s streams) (err error) {
 	if r.Memory > 0 {
 		debug.SetMemoryLimit(int64(r.Memory) + int64(r.Memory)/4)
 	}
-	job, err := tidemill.New(cfg)
+	job, err := newJob(cfg)
 	if err != nil {
 		return wrongError{err}
 	}

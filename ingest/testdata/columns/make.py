@@ -43,3 +43,27 @@ grown = [pa.record_batch({"word": w}) for w in words]
 write("deltas.arrows", ipc.new_stream, grown, emit_dictionary_deltas=True)
 write("empty.arrow", ipc.new_file, [batch.slice(0, 0)])
 write("unread.arrow", ipc.new_file, [pa.record_batch({"id": pa.array([1]), "u": pa.array([1], pa.uint64())})])
+
+# Parquet, beside its reader: row groups of 2 rows, with statistics.
+import pyarrow.parquet as pq
+
+t = pa.table(
+    {
+        "id": pa.array(range(1, 8), pa.int64()),
+        "small": pa.array([-1, None, 3, 4, 5, 6, 7], pa.int8()),
+        "name": pa.array(["a", "é", None, "d", "e", "f", "g"]),
+        "x": pa.array([0.5, None, 2.5, 3.5, 4.5, 5.5, float("nan")]),
+        "ok": pa.array([True, None, False, True, True, True, True]),
+        "at": pa.array([datetime.datetime(2026, 3, 1, 9, i, tzinfo=UTC) for i in range(7)], pa.timestamp("us", "UTC")),
+        "ms": pa.array([datetime.datetime(2026, 3, 1, 9, i, tzinfo=UTC) for i in range(7)], pa.timestamp("ms", "UTC")),
+        "day": pa.array([datetime.date(2026, 3, 1 + i) for i in range(7)]),
+        "tags": pa.array([["a", "b"], [], None, ["c"], ["d"], ["e"], [None]], pa.list_(pa.string())),
+        "u": pa.array(range(7), pa.uint64()),
+    }
+)
+here = "../../parquet/testdata/"
+pq.write_table(t, here + "groups.parquet", row_group_size=2)
+for codec in ["none", "gzip", "zstd", "brotli", "lz4"]:
+    pq.write_table(t.drop(["u"]), here + codec + ".parquet", compression=codec, data_page_version="2.0", use_dictionary=codec == "zstd")
+pq.write_table(t.slice(0, 0), here + "empty.parquet")
+pq.write_table(t, here + "int96.parquet", use_deprecated_int96_timestamps=True)

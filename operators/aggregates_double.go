@@ -137,6 +137,17 @@ func (s *doubleSum) parts(id int32) (sum, rest float64) {
 }
 
 func (s *doubleSum) result(col *batch.Column, ids []int32) {
+	if len(s.nulls) == 0 {
+		values := col.AppendFloat64s(len(ids))
+		for k, id := range ids {
+			values[k] = s.total(id)
+			if s.isAvg {
+				values[k] /= float64(s.rec.rows(id))
+			}
+		}
+		s.rec.nullEmpty(col, ids)
+		return
+	}
 	for _, id := range ids {
 		n := s.n(id)
 		switch {

@@ -134,7 +134,7 @@ func (t *memberTable) lookup(cols []arrow.Array, sel, groups []int32) {
 
 func (t *memberTable) lookupFrom(src groupTable, ids []int32, insert bool, groups []int32) {
 	t.keys.lookupFrom(src, ids, insert, groups)
-	if insert && len(t.ids) == 0 {
+	if insert && len(t.ids)+len(t.slots) == 0 {
 		t.ids = batch.AppendSlice(t.keys.mem, t.ids, groups...)
 		for k := range groups {
 			groups[k] = int32(k)

@@ -306,6 +306,8 @@ func formatOf(uri string) string {
 		return "JSON"
 	case ".arrow", ".arrows", ".feather":
 		return "ARROW"
+	case ".avro":
+		return "AVRO"
 	case ".parquet", ".pq":
 		return "PARQUET"
 	}

@@ -16,13 +16,13 @@ import (
 
 // engineType returns the type that columns of an Arrow type have where none is declared, nil if they can't be read.
 func engineType(t arrow.DataType) arrow.DataType {
+	if l, ok := t.(*batch.Logical); ok {
+		return l
+	}
 	switch t.ID() {
 	case arrow.BOOL:
 		return batch.Boolean
 	case arrow.INT8, arrow.INT16, arrow.INT32, arrow.INT64, arrow.UINT8, arrow.UINT16, arrow.UINT32:
-		if l, ok := t.(*batch.Logical); ok {
-			return l
-		}
 		return batch.BigInt
 	case arrow.FLOAT32, arrow.FLOAT64:
 		return batch.Double

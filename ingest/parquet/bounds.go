@@ -129,4 +129,3 @@ func overlaps[T cmp.Ordered](low, high, v T, op string) bool {
 	}
 	return true
 }
-

@@ -67,3 +67,42 @@ for codec in ["none", "gzip", "zstd", "brotli", "lz4"]:
     pq.write_table(t.drop(["u"]), here + codec + ".parquet", compression=codec, data_page_version="2.0", use_dictionary=codec == "zstd")
 pq.write_table(t.slice(0, 0), here + "empty.parquet")
 pq.write_table(t, here + "int96.parquet", use_deprecated_int96_timestamps=True)
+
+# Avro.
+import decimal
+
+import fastavro
+
+schema = {
+    "type": "record", "name": "row", "namespace": "x", "fields": [
+        {"name": "id", "type": "long"},
+        {"name": "n", "type": ["null", "int"]},
+        {"name": "name", "type": ["string", "null"]},
+        {"name": "x", "type": "double"},
+        {"name": "f", "type": "float"},
+        {"name": "ok", "type": ["null", "boolean"]},
+        {"name": "at", "type": {"type": "long", "logicalType": "timestamp-micros"}},
+        {"name": "ms", "type": ["null", {"type": "long", "logicalType": "timestamp-millis"}]},
+        {"name": "day", "type": {"type": "int", "logicalType": "date"}},
+        {"name": "price", "type": {"type": "bytes", "logicalType": "decimal", "precision": 10, "scale": 2}},
+        {"name": "suit", "type": {"type": "enum", "name": "suit", "symbols": ["HEARTS", "SPADES"]}},
+        {"name": "raw", "type": "bytes"},
+        {"name": "tags", "type": {"type": "array", "items": ["null", "string"]}},
+        {"name": "at2", "type": {"type": "record", "name": "place", "fields": [{"name": "a", "type": "long"}, {"name": "b", "type": "suit"}]}},
+        {"name": "m", "type": {"type": "map", "values": "x.place"}},
+        {"name": "u", "type": ["string", "long"]},
+        {"name": "tree", "type": ["null", {"type": "record", "name": "node", "fields": [{"name": "next", "type": ["null", "node"]}]}]},
+    ],
+}
+rows = [
+    {
+        "id": i, "n": None if i % 3 == 0 else -i, "name": None if i % 4 == 0 else "é" * i, "x": i / 2, "f": 0.5, "ok": None if i == 2 else i % 2 == 0,
+        "at": at + datetime.timedelta(microseconds=i), "ms": None if i == 1 else at, "day": datetime.date(2026, 3, 1 + i), "price": decimal.Decimal(i * -12345) / 100,
+        "suit": ["HEARTS", "SPADES"][i % 2], "raw": bytes([0xFF, i]), "tags": ["a", None][: i % 3], "at2": {"a": i, "b": "SPADES"},
+        "m": {"k": {"a": 1, "b": "HEARTS"}}, "u": i if i % 2 else "x", "tree": {"next": {"next": None}} if i == 3 else None,
+    }
+    for i in range(7)
+]
+for codec in ["null", "deflate", "bzip2", "snappy", "zstandard"]:
+    with open(codec + ".avro", "wb") as f:
+        fastavro.writer(f, schema, rows, codec=codec, sync_interval=200 if codec == "deflate" else 16000, sync_marker=b"0123456789abcdef")

@@ -2,11 +2,8 @@ package bench
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"log/slog"
-	"net"
 	"slices"
 	"time"
 
@@ -26,12 +23,16 @@ type Latency struct {
 	P999      time.Duration `json:"p999_ns"`
 	Max       time.Duration `json:"max_ns"`
 	// Timer is by how much a sleep of 1 ms was too long, RTT how long 256 B took over loopback and back, both at the 99th
-	// percentile and measured just before: what a latency of this machine at this time can't be below.
+	// percentile and measured just before.
 	Timer time.Duration `json:"timer_p99_ns"`
 	RTT   time.Duration `json:"rtt_p99_ns"`
+	// BareP50 and BareP99 are what P50 and P99 were just before of a program that reads the same rows from the same sender, and at
+	// the end of every interval looks at the clock: what no program can be below that gives rows out once per interval.
+	BareP50 time.Duration `json:"bare_p50_ns"`
+	BareP99 time.Duration `json:"bare_p99_ns"`
 }
 
-// Floor returns the sum of what can't be avoided at the 99th percentile.
+// Floor returns what the machine's timer and loopback cost at the 99th percentile.
 func (l *Latency) Floor() time.Duration { return l.Timer + l.RTT }
 
 type latencySpec struct {
@@ -95,6 +96,9 @@ func runLatency(ctx context.Context, w *Workload, req Request, rows int64) (Samp
 	if err := result.measureFloor(ctx); err != nil {
 		return Sample{}, err
 	}
+	if err := result.measureBare(ctx, req.Address); err != nil {
+		return Sample{}, err
+	}
 	sink := &latencySink{late: make([]int64, 0, rows)}
 	m, err := beginProfiled(req.CPUProfile)
 	if err != nil {
@@ -134,50 +138,4 @@ func runLatency(ctx context.Context, w *Workload, req Request, rows int64) (Samp
 func percentile(sorted []int64, p float64) time.Duration {
 	i := min(int(float64(len(sorted))*p), len(sorted)-1)
 	return time.Duration(sorted[i]) * time.Microsecond
-}
-
-// measureFloor measures the timer and the loopback of the machine for some tenths of a second.
-func (l *Latency) measureFloor(ctx context.Context) (err error) {
-	const times = 200
-	var overshoot []int64
-	for range times {
-		began := time.Now()
-		time.Sleep(time.Millisecond)
-		overshoot = append(overshoot, (time.Since(began) - time.Millisecond).Microseconds())
-	}
-	ctx, cancel := context.WithCancel(ctx)
-	address, echoed := make(chan string, 1), make(chan error, 1)
-	go func() { echoed <- SendEcho(ctx, func(a string) { address <- a }) }()
-	var conn net.Conn
-	select {
-	case a := <-address:
-		conn, err = (&net.Dialer{}).DialContext(ctx, "tcp", a)
-	case err := <-echoed:
-		cancel()
-		return err
-	}
-	defer func() {
-		cancel()
-		err = errors.Join(err, <-echoed)
-	}()
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	message := make([]byte, 256)
-	var trips []int64
-	for range 10 * times {
-		began := time.Now()
-		if _, err := conn.Write(message); err != nil {
-			return err
-		}
-		if _, err := io.ReadFull(conn, message); err != nil {
-			return err
-		}
-		trips = append(trips, time.Since(began).Microseconds())
-	}
-	slices.Sort(overshoot)
-	slices.Sort(trips)
-	l.Timer, l.RTT = percentile(overshoot, 0.99), percentile(trips, 0.99)
-	return nil
 }

@@ -130,7 +130,7 @@ func (r *Report) slides() [][]string {
 
 // latencies is the table of workloads at a fixed rate.
 func (r *Report) latencies() [][]string {
-	table := [][]string{{"latency, ms", "rows/s", "interval", "p50", "p99", "p99.9", "max", "floor p99", "p99 of floor", "cores used", "load"}}
+	table := [][]string{{"latency, ms", "rows/s", "interval", "p50", "p99", "p99.9", "max", "bare p50", "bare p99", "p99 of bare", "floor p99", "p99 of floor", "cores used", "load"}}
 	for i := range r.Results {
 		e := r.Results[i].Find(Engine)
 		if e == nil || e.Latency == nil {
@@ -139,6 +139,7 @@ func (r *Report) latencies() [][]string {
 		l := e.Latency
 		table = append(table, []string{
 			r.Results[i].Workload, whole(l.PerSecond), l.Interval.String(), millisText(l.P50), millisText(l.P99), millisText(l.P999), millisText(l.Max),
+			millisText(l.BareP50), millisText(l.BareP99), fmt.Sprintf("%.1f×", float64(l.P99)/float64(max(l.BareP99, 1))),
 			millisText(l.Floor()), fmt.Sprintf("%.1f×", float64(l.P99)/float64(max(l.Floor(), 1))), figure(e.CPU.Seconds() / e.Wall.Seconds()), fmt.Sprintf("%.1f", e.Load),
 		})
 	}

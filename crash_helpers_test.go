@@ -10,7 +10,6 @@ import (
 	"math/rand/v2"
 	"path"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -237,12 +236,7 @@ func runToEnd(t *testing.T, cfg tidemill.Config, script string, steps func(*tide
 	}
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
-	watchdog := time.AfterFunc(20*time.Second, func() {
-		all := make([]byte, 1<<20)
-		t.Logf("the job hangs:\n%s", all[:runtime.Stack(all, true)])
-		cancel(errors.New("the job hangs"))
-	})
-	defer watchdog.Stop()
+	defer watch(t, cancel)()
 	if err = job.Start(ctx); err == nil {
 		err = job.Wait()
 	}

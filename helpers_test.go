@@ -8,10 +8,12 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/tidemill/tidemill"
 )
@@ -108,4 +110,28 @@ func readSink(t *testing.T, dir string) string {
 		all = append(all, text...)
 	}
 	return string(all)
+}
+
+// watch cancels a job that hangs, unless it is stopped before. A second in which this process did not get to run does not count.
+func watch(t *testing.T, cancel context.CancelCauseFunc) (stop func()) {
+	ended := make(chan struct{})
+	var watcher sync.WaitGroup
+	watcher.Go(func() {
+		seconds := time.NewTicker(time.Second)
+		defer seconds.Stop()
+		for range 20 {
+			select {
+			case <-ended:
+				return
+			case <-seconds.C:
+			}
+		}
+		all := make([]byte, 1<<20)
+		t.Logf("the job hangs:\n%s", all[:runtime.Stack(all, true)])
+		cancel(errors.New("the job hangs"))
+	})
+	return func() {
+		close(ended)
+		watcher.Wait()
+	}
 }

@@ -94,13 +94,17 @@ CREATE SINK m INTO 'file:OUT/m' FORMAT CSV AS
     MEASURES A.at AS first_at, MATCH_ROWTIME() AS last_at, A.n AS low, max(B.n) AS high, count(*) AS rows
     AFTER MATCH SKIP TO NEXT ROW PATTERN (A B+? C) WITHIN INTERVAL '3' SECONDS
     DEFINE A AS n < 50, B AS B.n > A.n, C AS C.n < LAST(B.n)) AS m`},
-	{name: "rows numbered by time", sinks: []string{"first", "near", "sum"}, minRows: 15, script: eventSource + `
+	{name: "rows numbered by time", sinks: []string{"first", "near", "sum", "around"}, minRows: 15, script: eventSource + `
 CREATE SINK first INTO 'file:OUT/first' FORMAT CSV AS
   SELECT * FROM (SELECT *, rank() OVER (PARTITION BY user, n % 3 ORDER BY at) AS rn FROM e) WHERE rn <= 2;
 CREATE SINK near INTO 'file:OUT/near' FORMAT CSV AS
   SELECT user, at, lag(at) OVER w AS before, lead(at, 2) OVER w AS after FROM e WINDOW w AS (PARTITION BY user ORDER BY at);
 CREATE SINK sum INTO 'file:OUT/sum' FORMAT CSV AS
-  SELECT user, at, sum(n) OVER (PARTITION BY user ORDER BY at RANGE BETWEEN INTERVAL '2 seconds' PRECEDING AND CURRENT ROW) AS s FROM e`},
+  SELECT user, at, sum(n) OVER (PARTITION BY user ORDER BY at RANGE BETWEEN INTERVAL '2 seconds' PRECEDING AND CURRENT ROW) AS s FROM e;
+CREATE SINK around INTO 'file:OUT/around' FORMAT CSV AS
+  SELECT window.end, user, sum(s) AS s, max(rest) AS rest FROM (
+    SELECT at, user, sum(n) OVER (PARTITION BY user ORDER BY at RANGE BETWEEN INTERVAL '1 second' PRECEDING AND INTERVAL '2 seconds' FOLLOWING) AS s,
+      count(*) OVER (PARTITION BY user ORDER BY at ROWS BETWEEN CURRENT ROW AND 3 FOLLOWING) AS rest FROM e) GROUP BY window(at, '4 seconds'), user`},
 	{name: "rows chosen by an order", sinks: []string{"c"}, minRows: 40, script: eventSource + `
 CREATE SINK c INTO 'file:OUT/c' FORMAT CSV AS
   SELECT window.start, user, max_by(at, n) AS a, min_by(n, at) AS b, max_by(CAST(n AS TEXT), n % 7) AS c

@@ -50,3 +50,10 @@ func RenumberEarly(unused int) (restore func()) {
 	minDead = unused
 	return func() { minDead = old }
 }
+
+// TidyEarly makes OVER and DISTINCT forget as soon as they have n rows or keys, until the returned function is called.
+func TidyEarly(n int) (restore func()) {
+	before := minTidy
+	minTidy = n
+	return func() { minTidy = before }
+}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -13,7 +14,8 @@ import (
 )
 
 // over keeps rows until the watermark has passed them, then puts them behind those before in their partition, and computes the
-// functions of each over the rows that lead back from it. Rows that no later one depends on go when half of all are such.
+// functions of each over the rows that lead back from it. Where a frame goes on behind a row, the row waits for that: for rows as with
+// lead, for a time until the watermark has passed that, too. Rows that no later one depends on go when half of all are such.
 //
 // Memory grows with the rows that wait for the watermark, and with those that frames reach. A row costs what its frame has.
 type over struct {
@@ -26,6 +28,7 @@ type over struct {
 	time      expr.Expr
 	partition []expr.Expr
 	lead      int64
+	after     time.Duration // not with lead
 	back      int64
 	isByTime  bool // frames are by time
 	numbers   bool
@@ -38,6 +41,7 @@ type over struct {
 	keys    groupTable
 	last    []int32 // by partition, its last row that the watermark has passed, noRow if there is none
 	waiting []int32 // rows that it has not passed
+	pending []int32 // rows that it has passed, but not by after, in order
 	nextID  int64
 	bound   batch.Time // how far the watermark was
 	tidyAt  int
@@ -61,11 +65,11 @@ const noRow = -1
 
 // overRows has what is known of rows besides their columns.
 type overRows struct {
-	times, ids, splits []int64 // splits has Origin.SplitKey
-	number, rank, rise []int64 // the row's number in its partition, rank and dense rank; 0 as long as it waits
-	group, before      []int32 // its partition; the row before it in that
-	peer               []int32 // the last row with its time in its partition
-	marks              []uint8
+	times, ids, splits  []int64 // splits has Origin.SplitKey
+	number, rank, rise  []int64 // the row's number in its partition, rank and dense rank; 0 as long as it waits
+	group, before, next []int32 // its partition; the row before it in that, and behind it
+	peer                []int32 // the last row with its time in its partition
+	marks               []uint8
 }
 
 var _ Stateful = (*over)(nil)
@@ -81,10 +85,10 @@ func NewOver(name string, spec *OverSpec, schema *arrow.Schema, env Env) (Operat
 	}
 	o := &over{
 		stateless: stateless{schema}, name: name, spec: spec, env: env, inSchema: overInput(spec, schema), types: keyTypes(spec.Partition),
-		lead: spec.lead(), back: spec.back(), numbers: spec.hasNumbers(), tables: overTables(name, spec, schema),
+		lead: spec.lead(), after: spec.after(), back: spec.back(), numbers: spec.hasNumbers(), tables: overTables(name, spec, schema),
 		mem: &meter{Allocator: env.Mem}, bound: batch.MinTime, tidyAt: minTidy, keyArrs: make([]arrow.Array, len(spec.Partition)),
 	}
-	o.isByTime = !spec.Frame.IsRows && slices.ContainsFunc(spec.Funcs, func(f OverFunc) bool { return f.isOfFrame() })
+	o.isByTime = !spec.Frame.IsRows && spec.hasFrame()
 	o.bad.init(env)
 	var err error
 	if o.time, err = expr.New(env.Mem, spec.Time); err != nil {
@@ -211,7 +215,10 @@ func (o *over) EndInterval(ctx context.Context, in []batch.Time, emit batch.Emit
 			watermark = min(watermark, o.oldestPending(int32(g), watermark))
 		}
 	}
-	return watermark, nil
+	if o.bound == batch.MaxTime {
+		return watermark, nil
+	}
+	return watermark.Sub(o.after), nil
 }
 
 // pass puts the rows that the watermark has passed behind those before in their partitions, and sets eval.rows to them, in order.
@@ -233,13 +240,32 @@ func (o *over) pass() {
 		}
 	}
 	o.kept.findPeers(ready)
+	if o.after > 0 {
+		o.pending = batch.AppendSlice(o.mem, o.pending, ready...)
+		o.takeDue()
+	}
+}
+
+// takeDue sets eval.ready to the rows that the watermark has passed by after.
+func (o *over) takeDue() {
+	n := len(o.pending)
+	if o.bound != batch.MaxTime {
+		n, _ = slices.BinarySearchFunc(o.pending, o.bound, func(row int32, bound batch.Time) int {
+			return cmp.Compare(batch.Time(o.kept.times[row]), bound.Sub(o.after))
+		})
+	}
+	o.eval.ready = append(o.eval.ready[:0], o.pending[:n]...)
+	o.pending = o.pending[:copy(o.pending, o.pending[n:])]
 }
 
 // link makes a row the last of its partition.
 func (o *over) link(row int32) {
 	k := &o.kept
 	before := o.last[k.group[row]]
-	o.last[k.group[row]], k.before[row] = row, before
+	o.last[k.group[row]], k.before[row], k.next[row] = row, before, noRow
+	if before != noRow {
+		k.next[before] = row
+	}
 	switch {
 	case before == noRow:
 		k.number[row], k.rank[row], k.rise[row] = 1, 1, 1
@@ -301,7 +327,7 @@ func (k *overRows) grow(mem *meter, n int) {
 	for _, s := range [...]*[]int64{&k.times, &k.ids, &k.splits, &k.number, &k.rank, &k.rise} {
 		*s = batch.GrowSlice(mem, *s, n)
 	}
-	for _, s := range [...]*[]int32{&k.group, &k.before, &k.peer} {
+	for _, s := range [...]*[]int32{&k.group, &k.before, &k.next, &k.peer} {
 		*s = batch.GrowSlice(mem, *s, n)
 	}
 	k.marks = growZero(mem, k.marks, n)
@@ -311,14 +337,14 @@ func (k *overRows) grow(mem *meter, n int) {
 func (k *overRows) begin(row int, time, id, split int64, group int32) {
 	k.times[row], k.ids[row], k.splits[row], k.group[row] = time, id, split, group
 	k.number[row], k.rank[row], k.rise[row] = 0, 0, 0
-	k.before[row], k.peer[row], k.marks[row] = noRow, int32(row), 0
+	k.before[row], k.next[row], k.peer[row], k.marks[row] = noRow, noRow, int32(row), 0
 }
 
 func (k *overRows) free(mem *meter) {
 	for _, s := range [...]*[]int64{&k.times, &k.ids, &k.splits, &k.number, &k.rank, &k.rise} {
 		batch.FreeSlice(mem, *s)
 	}
-	for _, s := range [...]*[]int32{&k.group, &k.before, &k.peer} {
+	for _, s := range [...]*[]int32{&k.group, &k.before, &k.next, &k.peer} {
 		batch.FreeSlice(mem, *s)
 	}
 	batch.FreeSlice(mem, k.marks)
@@ -341,7 +367,7 @@ func (o *over) Close() {
 	o.kept.free(o.mem)
 	o.keys.close()
 	o.changes.close(o.mem)
-	for _, s := range [...]*[]int32{&o.last, &o.waiting, &o.groups} {
+	for _, s := range [...]*[]int32{&o.last, &o.waiting, &o.pending, &o.groups} {
 		batch.FreeSlice(o.mem, *s)
 		*s = nil
 	}

@@ -217,14 +217,23 @@ func (e *overEval) collect(row int32) {
 	k, frame := &e.o.kept, &e.o.spec.Frame
 	e.members = e.members[:0]
 	if frame.IsRows {
-		for n := frame.Rows; n >= 0 && row != noRow; n-- {
+		n := frame.Rows
+		for ; n < frame.Rows+frame.RowsAfter && k.next[row] != noRow; n++ {
+			row = k.next[row]
+		}
+		for ; n >= 0 && row != noRow; n-- {
 			e.members = append(e.members, row)
 			row = k.before[row]
 		}
 		return
 	}
 	since := int64(batch.Time(k.times[row]).Sub(frame.Range))
-	for row = k.peer[row]; row != noRow && k.times[row] >= since; row = k.before[row] {
+	until := int64(batch.Time(k.times[row]).Sub(-frame.RangeAfter))
+	row = k.peer[row]
+	for next := k.next[row]; next != noRow && k.times[next] <= until; next = k.next[row] {
+		row = next
+	}
+	for ; row != noRow && k.times[row] >= since; row = k.before[row] {
 		e.members = append(e.members, row)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -15,8 +16,8 @@ import (
 
 // OverSpec computes functions of rows that are near each other: rows with equal Partition, in order of Time. NULL equals NULL. A
 // row comes out when the watermark has passed its time, in order of time, and rows of equal time by split, in that as they came;
-// with lead it comes out when the rows are there that it looks at, or at the end. The columns are those of the input, then one
-// per function.
+// with lead, and with a frame that goes on behind the row, it comes out when the rows are there that it looks at, or at the end. The
+// columns are those of the input, then one per function.
 type OverSpec struct {
 	Partition []*expr.Spec
 	// Time is a column that has a watermark. A row without a time is bad.
@@ -28,14 +29,14 @@ type OverSpec struct {
 	Frame OverFrame
 }
 
-// OverFrame is the rows of a partition up to the current one. By time, rows that are equal to the current one are among them too.
+// OverFrame is the rows of a partition around the current one. By time, rows that are equal to the current one are among them too.
 type OverFrame struct {
-	// IsRows says that Rows counts, and otherwise Range.
+	// IsRows says that Rows and RowsAfter count, and otherwise Range and RangeAfter.
 	IsRows bool
-	// Rows is the number of rows before the current one.
-	Rows int64
-	// Range is how long before the current one rows may be.
-	Range time.Duration
+	// Rows is the number of rows before the current one, RowsAfter that of rows behind it.
+	Rows, RowsAfter int64
+	// Range is how long before the current one rows may be, RangeAfter how long after it.
+	Range, RangeAfter time.Duration
 }
 
 // OverFunc is one function.
@@ -83,10 +84,15 @@ func (f *OverFunc) isAggregate() bool {
 
 // String returns the frame as SQL.
 func (f *OverFrame) String() string {
+	kind, before, after, follows := "range", durationText(f.Range), durationText(f.RangeAfter), f.RangeAfter != 0
 	if f.IsRows {
-		return fmt.Sprintf("rows between %d preceding and current row", f.Rows)
+		kind, before, after, follows = "rows", strconv.FormatInt(f.Rows, 10), strconv.FormatInt(f.RowsAfter, 10), f.RowsAfter != 0
 	}
-	return "range between " + durationText(f.Range) + " preceding and current row"
+	text := kind + " between " + before + " preceding and "
+	if follows {
+		return text + after + " following"
+	}
+	return text + "current row"
 }
 
 // String returns the line of EXPLAIN.
@@ -104,7 +110,7 @@ func (s *OverSpec) windowText() string {
 		text += " partition by [" + namedText(s.Partition, nil) + "]"
 	}
 	text += " order by " + s.Time.String()
-	if slices.ContainsFunc(s.Funcs, func(f OverFunc) bool { return f.isOfFrame() }) {
+	if s.hasFrame() {
 		text += " " + s.Frame.String()
 	}
 	if s.hasNumbers() {
@@ -130,12 +136,27 @@ func (s *OverSpec) hasNumbers() bool {
 
 // lead returns how many rows after a row must be known before it comes out.
 func (s *OverSpec) lead() (rows int64) {
+	if s.Frame.IsRows && s.hasFrame() {
+		rows = s.Frame.RowsAfter
+	}
 	for i := range s.Funcs {
 		if s.Funcs[i].Func == "lead" {
 			rows = max(rows, s.Funcs[i].Offset)
 		}
 	}
 	return rows
+}
+
+// after returns how long after a row all others must be known before it comes out.
+func (s *OverSpec) after() time.Duration {
+	if s.Frame.IsRows || !s.hasFrame() {
+		return 0
+	}
+	return s.Frame.RangeAfter
+}
+
+func (s *OverSpec) hasFrame() bool {
+	return slices.ContainsFunc(s.Funcs, func(f OverFunc) bool { return f.isOfFrame() })
 }
 
 // back returns how many rows before a row it depends on, however old these are.
@@ -197,8 +218,15 @@ func (s *OverSpec) validate(name string) error {
 	if s.Time == nil || s.Time.Kind != expr.ColumnKind {
 		fault("the time is no column")
 	}
-	if s.Frame.Rows < 0 || s.Frame.Rows > maxNear || s.Frame.Range < 0 || s.Frame.Range%time.Microsecond != 0 {
-		fault("frame: want up to %d rows or a time of whole microseconds: %s", maxNear, &s.Frame)
+	f := &s.Frame
+	if min(f.Rows, f.RowsAfter) < 0 || max(f.Rows, f.RowsAfter) > maxNear || min(f.Range, f.RangeAfter) < 0 || f.Range%time.Microsecond+f.RangeAfter%time.Microsecond != 0 {
+		fault("frame: want up to %d rows or a time of whole microseconds: %s", maxNear, f)
+	}
+	if s.after() > 0 && s.lead() > 0 {
+		fault("lead and a frame that goes on for a time are two windows: %s", f)
+	}
+	if s.Arrival && (s.after() > 0 || s.lead() > 0) {
+		fault("no row can wait for others over arrival_time: windows over it close by the clock")
 	}
 	for i := range s.Funcs {
 		f := &s.Funcs[i]
@@ -207,8 +235,6 @@ func (s *OverSpec) validate(name string) error {
 			fault("%s: the argument is no column", f)
 		case f.isNear() && (f.Arg == nil || f.Offset < 0 || f.Offset > maxNear):
 			fault("%s: want a value, and 0 to %d rows", f, maxNear)
-		case f.Func == "lead" && s.Arrival:
-			fault("lead can't wait for rows over arrival_time: windows over it close by the clock")
 		case f.isAggregate():
 			agg := AggSpec{Func: f.Func, Arg: f.Arg}
 			if err := agg.check(); err != nil {

@@ -215,6 +215,10 @@ func (o *over) settle() {
 		}
 	}
 	k.findPeers(all[:passed])
+	if o.after > 0 {
+		o.pending = batch.AppendSlice(o.mem, o.pending[:0], all[:passed]...)
+		o.takeDue() // they have come out before
+	}
 	o.waiting = batch.AppendSlice(o.mem, o.waiting[:0], all[passed:]...)
 	o.tidyAt = max(minTidy, len(all)+len(all)/4)
 	batch.FreeSlice(o.mem, all)
@@ -230,7 +234,7 @@ func (o *over) forget() {
 	o.kept.grow(o.mem, 0)
 	o.kept.marks = o.kept.marks[:0]
 	o.keys.reset()
-	o.last, o.waiting, o.changes.rows = o.last[:0], o.waiting[:0], o.changes.rows[:0]
+	o.last, o.waiting, o.pending, o.changes.rows = o.last[:0], o.waiting[:0], o.pending[:0], o.changes.rows[:0]
 }
 
 // tidy drops the rows that no later one depends on, if these are half of all. It costs O(rows), at most once for a quarter of
@@ -261,11 +265,15 @@ func (o *over) tidy() {
 // cut marks the rows of a partition that later ones depend on, and lets go of those before.
 func (o *over) cut(group int32) {
 	k := &o.kept
-	since := int64(o.oldestPending(group, o.bound).Sub(o.spec.Frame.Range))
-	row, later := o.last[group], int32(noRow)
-	for depth := int64(0); row != noRow; depth++ {
-		if depth >= o.lead+o.back && (!o.isByTime || k.times[row] < since) {
-			break
+	oldest := o.oldestPending(group, o.bound).Sub(o.after)
+	since := int64(oldest.Sub(o.spec.Frame.Range))
+	row, later, depth := o.last[group], int32(noRow), int64(0)
+	for row != noRow {
+		if isPending := o.after > 0 && batch.Time(k.times[row]) >= oldest; !isPending {
+			if depth >= o.lead+o.back && (!o.isByTime || k.times[row] < since) {
+				break
+			}
+			depth++
 		}
 		k.marks[row] |= rowLive
 		later, row = row, k.before[row]
@@ -297,6 +305,7 @@ func (o *over) keep(live []int32) {
 	o.retired += int64(n - len(live))
 	o.changes.rows = remapRows(o.changes.rows, moved)
 	o.waiting = remapRows(o.waiting, moved)
+	o.pending = remapRows(o.pending, moved)
 	rows := batch.NewFrame(o.mem, o.inSchema)
 	rows.AppendBatch(batch.Batch{Rows: o.rows.Rows(), Sel: live})
 	o.rows.Release()
@@ -309,6 +318,11 @@ func (o *over) keep(live []int32) {
 		if before := k.before[row]; before != noRow {
 			k.before[to] = moved[before]
 		}
+		next := k.next[row]
+		if next != noRow {
+			next = moved[next]
+		}
+		k.next[to] = next
 	}
 	k.grow(o.mem, len(live))
 	k.marks = k.marks[:len(live)]

@@ -106,6 +106,23 @@ func TestOver(t *testing.T) {
 				at + "07Z 1 16 e 30 2 16 3\n" + at + "20Z 2 32 f 32 32 32 1\n" + at + "20Z 1 64 g 64 64 64 1\n",
 		},
 		{
+			name: "a frame of rows goes on behind the row, which waits for them", partition: k, frame: operators.OverFrame{IsRows: true, Rows: 1, RowsAfter: 2},
+			funcs: []operators.OverFunc{{Func: "lag", Arg: n, Offset: 1}, {Func: "sum", Arg: n}, {Func: "first_value", Arg: s}, {Func: "last_value", Arg: s}},
+			in: at + "01Z 1 1 a\n" + at + "02Z 1 10 b\n" + at + "03Z 2 7 x\n---\n" + at + "05Z 1 100 c\n" + at + "05Z 1 1000 d\n---\n" +
+				at + "09Z 1 10000 e\n" + at + "12Z 2 70 y\n",
+			want: at + "01Z 1 1 a null 111 a c\n" + at + "02Z 1 10 b 1 1111 a d\n" + at + "05Z 1 100 c 10 11110 b e\n" +
+				at + "05Z 1 1000 d 100 11100 c e\n" + at + "09Z 1 10000 e 1000 11000 d e\n" + at + "03Z 2 7 x null 77 x y\n" + at + "12Z 2 70 y 7 77 x y\n",
+		},
+		{
+			name: "a frame of time goes on behind the row, which waits until the watermark has passed that", partition: k,
+			frame: operators.OverFrame{Range: time.Second, RangeAfter: 3 * time.Second},
+			funcs: []operators.OverFunc{{Func: "sum", Arg: n}, {Func: "row_number"}, {Func: "first_value", Arg: s}, {Func: "last_value", Arg: s}},
+			in: at + "01Z 1 1 a\n" + at + "02Z 1 10 b\n" + at + "02Z 2 7 x\n---\n" + at + "05Z 1 100 c\n" + at + "05Z 1 1000 d\n---\n" +
+				at + "05.000001Z 1 20000 e\n" + at + "08Z 1 30000 f\n---\n" + at + "30Z 2 70 y\n",
+			want: at + "01Z 1 1 a 11 1 a b\n" + at + "02Z 1 10 b 1111 2 a d\n" + at + "02Z 2 7 x 7 1 x x\n" + at + "05Z 1 100 c 51100 3 c f\n" +
+				at + "05Z 1 1000 d 51100 4 c f\n" + at + "05.000001Z 1 20000 e 51100 5 c f\n" + at + "08Z 1 30000 f 30000 6 f f\n" + at + "30Z 2 70 y 70 2 y y\n",
+		},
+		{
 			name: "without a partition all rows are one", frame: operators.OverFrame{IsRows: true, Rows: 1},
 			funcs: []operators.OverFunc{{Func: "sum", Arg: n}, {Func: "row_number"}},
 			in:    at + "02Z 1 1 a\n" + at + "01Z 2 10 b\n" + at + "09Z 3 100 c\n",
@@ -121,6 +138,13 @@ func TestOver(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestRowsThatAreNotNeededAnyMoreGo forgets them whenever it can.
+func TestRowsThatAreNotNeededAnyMoreGo(t *testing.T) {
+	defer operators.TidyEarly(1)()
+	t.Run("over", TestOver)
+	t.Run("over arrival", TestOverArrivalNumbersAtTheEndOfTheInterval)
 }
 
 func TestOverArrivalNumbersAtTheEndOfTheInterval(t *testing.T) {

@@ -41,7 +41,8 @@ func (w *windowCalls) over(c *queryContext, one *windowCall, in *relation, parti
 		fields = append(fields, arrow.Field{Name: spec.Funcs[i].Name, Type: spec.Funcs[i].Type, Nullable: true})
 	}
 	r := w.added(in, b.stateNameOf(c.owner, "over"), spec, fields)
-	if by.Column != in.windowEnd || slices.ContainsFunc(spec.Funcs, func(f operators.OverFunc) bool { return f.Func == "lead" }) {
+	waits := spec.Frame.RowsAfter > 0 || spec.Frame.RangeAfter > 0
+	if by.Column != in.windowEnd || waits || slices.ContainsFunc(spec.Funcs, func(f operators.OverFunc) bool { return f.Func == "lead" }) {
 		r.windowEnd = -1 // windows don't come one after the other
 	}
 	return r
@@ -54,23 +55,45 @@ func (w *windowCalls) frame(one *windowCall, spec *operators.OverSpec) bool {
 	if needs < 0 {
 		return true
 	}
-	if frame == nil || frame.preceding == nil {
-		w.b.fault(at, "%s OVER needs a frame that ends somewhere: without one it is over all rows so far, which would be kept for ever: add "+
+	if frame == nil || frame.preceding == nil && !frame.beginsHere {
+		w.b.fault(at, "%s OVER needs a frame that begins somewhere: without one it is over all rows so far, which would be kept for ever: add "+
 			"ROWS BETWEEN 9 PRECEDING AND CURRENT ROW, or RANGE BETWEEN INTERVAL '1 minute' PRECEDING AND CURRENT ROW", one.calls[needs].fn)
 		return false
 	}
-	l, _ := frame.preceding.(*literal)
+	f := &spec.Frame
+	f.IsRows = frame.isRows
+	ok := w.frameEdge(frame, frame.preceding, "begin behind", &f.Rows, &f.Range)
+	ok = w.frameEdge(frame, frame.following, "end before", &f.RowsAfter, &f.RangeAfter) && ok
+	waits := f.RowsAfter > 0 || f.RangeAfter > 0
+	switch i := slices.IndexFunc(one.calls, func(c *call) bool { return c.fn == "lead" }); {
+	case !ok:
+		return false
+	case waits && spec.Arrival:
+		w.b.fault(frame.at, "FOLLOWING is not supported over arrival_time: rows that wait for others would miss the windows of their interval")
+	case f.RangeAfter > 0 && i >= 0:
+		w.b.fault(one.calls[i].at, "lead can't share a window with RANGE … FOLLOWING: give it OVER (…) without a frame")
+	default:
+		return true
+	}
+	return false
+}
+
+// frameEdge binds what stands before PRECEDING or FOLLOWING; nil is the current row.
+func (w *windowCalls) frameEdge(frame *overFrame, edge node, what string, rows *int64, length *time.Duration) bool {
+	if edge == nil {
+		return true
+	}
+	l, _ := edge.(*literal)
 	var isRows, isRange bool
-	spec.Frame.Rows, isRows = l.value.(int64)
-	spec.Frame.Range, isRange = l.value.(time.Duration)
-	spec.Frame.IsRows = frame.isRows
+	*rows, isRows = l.value.(int64)
+	*length, isRange = l.value.(time.Duration)
 	switch {
 	case frame.isRows && !isRows:
 		w.b.fault(l.at, "ROWS takes a number of rows")
 	case !frame.isRows && !isRange:
 		w.b.fault(l.at, "RANGE takes a time: for example INTERVAL '1 minute'")
-	case spec.Frame.Rows < 0 || spec.Frame.Range < 0:
-		w.b.fault(l.at, "a frame can't begin behind the current row")
+	case *rows < 0 || *length < 0:
+		w.b.fault(l.at, "a frame can't %s the current row", what)
 	default:
 		return true
 	}

@@ -25,12 +25,15 @@ type overClause struct {
 	frame     *overFrame
 }
 
-// overFrame is ROWS or RANGE BETWEEN preceding PRECEDING AND CURRENT ROW.
+// overFrame is ROWS or RANGE BETWEEN preceding PRECEDING AND following FOLLOWING.
 type overFrame struct {
 	at     Pos
 	isRows bool
-	// preceding is a number of rows or an INTERVAL; nil: UNBOUNDED.
-	preceding node
+	// preceding is a number of rows or an INTERVAL; nil: UNBOUNDED, or CURRENT ROW if beginsHere.
+	preceding  node
+	beginsHere bool
+	// following is a number of rows or an INTERVAL; nil: CURRENT ROW.
+	following node
 }
 
 // namedWindow is an entry of the WINDOW clause.
@@ -108,35 +111,55 @@ func (p *parser) overParts(at Pos) *overClause {
 	return o
 }
 
-// frame parses ROWS or RANGE, and [BETWEEN] x PRECEDING [AND CURRENT ROW].
+// frame parses ROWS or RANGE, and x PRECEDING or BETWEEN x PRECEDING AND y FOLLOWING, either of which may be CURRENT ROW.
 func (p *parser) frame() *overFrame {
 	f := &overFrame{at: p.peek().pos, isRows: p.isWords("ROWS")}
 	p.take()
 	isBetween := p.acceptWords("BETWEEN")
-	switch t := p.peek(); {
+	switch {
 	case p.acceptWords("UNBOUNDED"):
-	case p.isWords("CURRENT"):
-		p.fail(t.pos, "not supported: a frame that begins with the current row: write for example 2 PRECEDING")
-	case t.kind == number:
-		f.preceding = p.number(false)
-	case p.isWords("INTERVAL"):
-		f.preceding = p.interval()
+	case p.acceptWords("CURRENT"):
+		p.expectWords("ROW")
+		f.beginsHere = true
 	default:
-		p.unexpected("a number of rows, an INTERVAL or UNBOUNDED")
+		f.preceding = p.frameEdge("a number of rows, an INTERVAL, CURRENT ROW or UNBOUNDED")
 	}
-	if t := p.peek(); p.isWords("FOLLOWING") {
-		p.fail(t.pos, "not supported: FOLLOWING in a frame: rows that follow are not known yet: lead(x) waits for them")
+	if t := p.peek(); !f.beginsHere && p.isWords("FOLLOWING") {
+		p.fail(t.pos, "not supported: a frame that begins behind the current row: begin with CURRENT ROW")
 	}
-	p.expectWords("PRECEDING")
+	if !f.beginsHere {
+		p.expectWords("PRECEDING")
+	}
 	if !isBetween {
 		return f
 	}
 	p.expectWords("AND")
-	if t := p.peek(); !p.isWords("CURRENT") {
-		p.fail(t.pos, "not supported: a frame that does not end with the current row: write AND CURRENT ROW")
+	if p.acceptWords("CURRENT") {
+		p.expectWords("ROW")
+		return f
 	}
-	p.expectWords("CURRENT", "ROW")
+	if t := p.peek(); p.acceptWords("UNBOUNDED") {
+		p.fail(t.pos, "not supported: UNBOUNDED FOLLOWING: a stream has no last row to wait for: say how many rows, or how long, as in "+
+			"INTERVAL '1 minute' FOLLOWING")
+	}
+	f.following = p.frameEdge("CURRENT ROW, a number of rows or an INTERVAL")
+	if t := p.peek(); p.isWords("PRECEDING") {
+		p.fail(t.pos, "not supported: a frame that ends before the current row: write AND CURRENT ROW")
+	}
+	p.expectWords("FOLLOWING")
 	return f
+}
+
+// frameEdge parses a number of rows or an INTERVAL.
+func (p *parser) frameEdge(want string) node {
+	switch {
+	case p.peek().kind == number:
+		return p.number(false)
+	case p.isWords("INTERVAL"):
+		return p.interval()
+	}
+	p.unexpected(want)
+	return nil
 }
 
 // windows parses the WINDOW clause.
@@ -211,13 +234,22 @@ func (f *overFrame) print(b *printer) {
 	} else {
 		b.add("RANGE")
 	}
-	b.add(" BETWEEN ")
-	if f.preceding == nil {
-		b.add("UNBOUNDED")
-	} else {
+	switch b.add(" BETWEEN "); {
+	case f.beginsHere:
+		b.add("CURRENT ROW")
+	case f.preceding == nil:
+		b.add("UNBOUNDED PRECEDING")
+	default:
 		f.preceding.print(b)
+		b.add(" PRECEDING")
 	}
-	b.add(" PRECEDING AND CURRENT ROW")
+	if f.following == nil {
+		b.add(" AND CURRENT ROW")
+		return
+	}
+	b.add(" AND ")
+	f.following.print(b)
+	b.add(" FOLLOWING")
 }
 
 func (o orderTerm) print(b *printer) {

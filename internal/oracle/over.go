@@ -91,9 +91,9 @@ func overValue(spec *operators.OverSpec, f operators.OverFunc, rows []row, i int
 	}
 	var frame []any
 	for k, r := range rows {
-		isIn := at(r) >= at(rows[i]).Sub(spec.Frame.Range) && at(r) <= at(rows[i])
+		isIn := at(r) >= at(rows[i]).Sub(spec.Frame.Range) && at(r) <= at(rows[i]).Sub(-spec.Frame.RangeAfter)
 		if spec.Frame.IsRows {
-			isIn = k <= i && k >= i-int(spec.Frame.Rows)
+			isIn = k <= i+int(spec.Frame.RowsAfter) && k >= i-int(spec.Frame.Rows)
 		}
 		if isIn {
 			frame = append(frame, arg(r))
@@ -159,30 +159,47 @@ func rank(spec *operators.RankSpec, in []row, counts *Counts) ([]row, error) {
 	return out, nil
 }
 
-// over adds functions of rows near each other. They are such that the order of rows of equal time does not matter, which is that
-// of their coming.
+// over adds functions of rows near each other. Unless there is one split, they are such that the order of rows of equal time does not
+// matter, which is that of their coming.
 func (p *planner) over(in *operators.Node) *operators.Node {
 	at := timeColumn(in.Schema)
 	if at < 0 {
 		return in
 	}
+	isOrdered := p.hasOneOrder()
 	p.plain = false
 	spec := &operators.OverSpec{Time: expr.Column(in.Schema, at), Frame: operators.OverFrame{Range: time.Duration(p.IntN(10)) * time.Second}}
+	if p.chance(40) {
+		spec.Frame.RangeAfter = time.Duration(p.IntN(15)) * time.Second
+	}
+	funcs := []string{"rank", "dense_rank", "count", "sum", "min", "max"}
+	if isOrdered {
+		funcs = append(funcs, "row_number", "first_value", "last_value", "lag")
+		if spec.Frame.RangeAfter == 0 {
+			funcs = append(funcs, "lead")
+		}
+	}
+	if isOrdered && p.chance(50) {
+		spec.Frame = operators.OverFrame{IsRows: true, Rows: p.Int64N(4), RowsAfter: p.Int64N(3)}
+	}
 	for range p.IntN(3) {
 		spec.Partition = append(spec.Partition, p.expression(in.Schema, pick(p.random, scalarTypes), p.IntN(2)))
 	}
 	fields := in.Schema.Fields()
 	for range 1 + p.IntN(3) {
-		f := operators.OverFunc{Name: p.name(), Type: batch.BigInt, Func: pick(p.random, []string{"rank", "dense_rank", "count", "sum", "min", "max"})}
-		if f.Func != "rank" && f.Func != "dense_rank" {
+		f := operators.OverFunc{Name: p.name(), Type: batch.BigInt, Func: pick(p.random, funcs)}
+		if f.Func != "rank" && f.Func != "dense_rank" && f.Func != "row_number" {
 			column := p.IntN(in.Schema.NumFields())
 			t := in.Schema.Field(column).Type
 			if t.ID() == arrow.LIST || t.ID() == arrow.FLOAT64 || f.Func == "sum" && t.ID() != arrow.INT64 {
 				continue
 			}
 			f.Arg = expr.Column(in.Schema, column)
-			if f.Func == "min" || f.Func == "max" {
+			if f.Func != "count" && f.Func != "sum" {
 				f.Type = t
+			}
+			if f.Func == "lag" || f.Func == "lead" {
+				f.Offset = p.Int64N(4)
 			}
 		}
 		spec.Funcs = append(spec.Funcs, f)

@@ -57,42 +57,48 @@ func (l *Latency) measureFloor(ctx context.Context) (err error) {
 	return nil
 }
 
-// measureBare measures a program without an engine for some seconds, with rows from a paced sender.
+// measureBare measures a program without an engine, with what a paced sender sends in some seconds. The first tenth is for warming up.
 func (l *Latency) measureBare(ctx context.Context, address string) error {
-	const lasts, warmUp = 2 * time.Second, 200 * time.Millisecond
+	const lasts = 2 * time.Second
 	conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 	if err != nil {
 		return err
 	}
 	var mu sync.Mutex
 	var came []int64 // due times of the running interval
-	var reader sync.WaitGroup
-	reader.Go(func() {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
 		eachLine(conn, func(line []byte) {
 			mu.Lock()
 			came = append(came, number(line))
 			mu.Unlock()
 		})
-	})
+	}()
 	var late, pending []int64
 	begin := time.Now()
-	for time.Since(begin) < lasts && ctx.Err() == nil {
+	for isLast := false; !isLast; {
+		select {
+		case <-ended: // it sent all there is
+			isLast = true
+		default:
+			isLast = time.Since(begin) >= lasts || ctx.Err() != nil
+		}
 		nap(time.Until(time.Now().Truncate(l.Interval).Add(l.Interval)))
 		mu.Lock()
 		pending, came = came, pending[:0]
 		mu.Unlock()
 		now := time.Now()
 		for _, due := range pending {
-			if now.Sub(begin) > warmUp {
-				late = append(late, now.UnixMicro()-due)
-			}
+			late = append(late, now.UnixMicro()-due)
 		}
 	}
 	conn.Close()
-	reader.Wait()
+	<-ended
 	if len(late) == 0 {
 		return errors.New("measure the latency of a bare program: no row came")
 	}
+	late = late[len(late)/10:]
 	slices.Sort(late)
 	l.BareP50, l.BareP99 = percentile(late, 0.5), percentile(late, 0.99)
 	return ctx.Err()

@@ -58,6 +58,13 @@ CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT) FROM 'file:DIR/part-0.csv' F
 	{name: "stateless", sinks: []string{"all"}, script: `
 CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT) FROM 'file:DIR/part-0.csv' FORMAT CSV WITH (max_rows_per_interval = 60);
 CREATE SINK all INTO 'file:OUT/all' FORMAT CSV AS SELECT user, n, at FROM e WHERE n >= 10`},
+	{name: "files of columns", sinks: []string{"w", "all"}, script: `
+CREATE SOURCE a (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INTERVAL '1 second')
+  FROM 'file:DIR/_arrow/' FORMAT ARROW WITH (max_rows_per_interval = 70);
+CREATE SOURCE p (at TIMESTAMP, user TEXT, n BIGINT) FROM 'file:DIR/_parquet/' FORMAT PARQUET WITH (max_rows_per_interval = 60, ordered = true);
+CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS
+  SELECT window.start, user, count(*) AS c, sum(n) AS s FROM a GROUP BY window(at, '2 seconds', '1 second'), user;
+CREATE SINK all INTO 'file:OUT/all' FORMAT CSV AS SELECT user, n, at FROM p WHERE n >= 10`},
 	{name: "windowed", sinks: []string{"w"}, script: `
 CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INTERVAL '1 second')
   FROM 'file:DIR/' FORMAT CSV WITH (max_rows_per_interval = 120);
@@ -192,6 +199,9 @@ func newCrashBench(t *testing.T, job crashJob) *crashBench {
 	t.Logf("-seed=%d", *seed)
 	b := &crashBench{t: t, job: job, dir: t.TempDir(), rng: rand.New(rand.NewPCG(*seed, 3))}
 	writeEvents(t, b.dir, disordered(5, 300))
+	if strings.Contains(job.script, "DIR/_arrow") {
+		writeColumns(t, b.dir)
+	}
 	mem := vfs.NewMem()
 	if err := b.run(mem); err != nil {
 		t.Fatal(err)
@@ -217,6 +227,7 @@ func (b *crashBench) runWith(fs vfs.FS, change func(*tidemill.Config)) error {
 		Clock: &creepingClock{now: time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC)},
 	}
 	change(&cfg)
+	cfg = withParquet(cfg)
 	return runToEnd(b.t, cfg, strings.NewReplacer("DIR", b.dir, "OUT", crashOut).Replace(b.job.script), b.job.steps)
 }
 

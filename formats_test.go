@@ -21,6 +21,18 @@ func withParquet(cfg tidemill.Config) tidemill.Config {
 	return cfg
 }
 
+// writeColumns writes the events of writeEvents as files of columns, into _arrow and _parquet beside them: one file of each, and some rows a batch.
+func writeColumns(t *testing.T, dir string) {
+	t.Helper()
+	script := strings.ReplaceAll(`
+CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT) FROM 'file:DIR/part-0.csv' FORMAT CSV;
+CREATE SINK a INTO 'file:DIR/_arrow' FORMAT ARROW WITH (roll_rows = 110) AS SELECT * FROM e;
+CREATE SINK p INTO 'file:DIR/_parquet' FORMAT PARQUET WITH (roll_rows = 130) AS SELECT * FROM e`, "DIR", dir)
+	if err := runToEnd(t, withParquet(tidemill.Config{}), script, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // everyType are rows of all types, with what is rare of each.
 const everyType = `id,x,ok,name,at
 1,0.1,true,plain,2026-03-01T09:00:00.17Z

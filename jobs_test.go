@@ -41,6 +41,13 @@ var matrixJobs = []matrixJob{
 	{name: "rows mapped with the state of their key", sinks: []string{"mapped"}, minRows: 200, steps: mapped, script: `
 CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT) FROM 'file:DIR/part-0.csv' FORMAT CSV WITH (CUT);`},
 	{name: "windows over intervals in Go", sinks: []string{"running", "rows"}, minRows: 40, script: eventSource, steps: typedWindows},
+	{name: "files of columns", sinks: []string{"a", "p"}, minRows: 40, script: `
+CREATE SOURCE e (at TIMESTAMP, user TEXT, n BIGINT, WATERMARK FOR at AS at - INTERVAL '1 second')
+  FROM 'file:DIR/_arrow/' FORMAT ARROW WITH (CUT);
+CREATE SOURCE f (n BIGINT, user TEXT, at TIMESTAMP) FROM 'file:DIR/_parquet/' FORMAT PARQUET WITH (CUT);
+CREATE SINK a INTO 'file:OUT/a' FORMAT CSV AS
+  SELECT window.start, user, count(*) AS c, sum(n) AS s FROM e GROUP BY window(at, '4 seconds', '1 second'), user;
+CREATE SINK p INTO 'file:OUT/p' FORMAT CSV AS SELECT user, n, at FROM f WHERE n >= 10 AND at > TIMESTAMP '2000-01-01 00:00:00'`},
 	{name: "sliding windows", sinks: []string{"w"}, minRows: 40, script: eventSource + `
 CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS
   SELECT window.start, user, count(*) AS c, sum(n) AS s, min(n) AS lo, max(n) AS hi, avg(n) AS mean
@@ -162,6 +169,7 @@ CREATE SINK f INTO 'file:OUT/f' FORMAT CSV AS
 func TestRowsOfEveryJobAreTheSameHoweverItIsRun(t *testing.T) {
 	dir := t.TempDir()
 	writeEvents(t, dir, disordered(11, 1000))
+	writeColumns(t, dir)
 	for _, job := range matrixJobs {
 		t.Run(job.name, func(t *testing.T) {
 			m := &matrix{t: t, job: job, dir: dir}
@@ -222,7 +230,7 @@ func (m *matrix) run(fs vfs.FS, r matrixRun) vfs.FS {
 	if r.rows > 0 {
 		cut = r.rows
 	}
-	job, err := tidemill.New(cfg)
+	job, err := tidemill.New(withParquet(cfg))
 	must(m.t, err)
 	if m.job.source != nil {
 		m.job.source(m.t, job, cut)

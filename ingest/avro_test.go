@@ -1,6 +1,7 @@
 package ingest_test
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -10,6 +11,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/tidemill/tidemill/batch"
+	"github.com/tidemill/tidemill/ingest"
 )
 
 // fieldsOf makes columns of "name TYPE" texts.
@@ -62,6 +64,70 @@ func TestAvroFilesOfFastavro(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestRowsOfAJournal encodes blocks of files and decodes them again.
+func TestRowsOfAJournal(t *testing.T) {
+	for _, tt := range []struct {
+		format, file string
+		columns      []arrow.Field
+	}{
+		{"AVRO", "null.avro", fieldsOf(t, avroColumns...)},
+		{"ARROW", "file.arrow", fieldsOf(t, "id BIGINT", "small TINYINT", "word TEXT", "at TIMESTAMP", "f FLOAT")},
+	} {
+		t.Run(tt.format, func(t *testing.T) {
+			f, mem := mustFormat(t, tt.format), newPool(t)
+			source := mustOpen(t, "file:testdata/columns/"+tt.file, f, ingest.OpenSpec{})
+			defer source.Close()
+			decode := func(b *ingest.Block) string {
+				spec := ingest.DecodeSpec{Declared: tt.columns, Mem: mem}
+				for i := range tt.columns {
+					spec.Used = append(spec.Used, i)
+				}
+				d, err := f.NewDecoder(spec)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer d.Close()
+				rows, err := d.Decode(t.Context(), b, func(bad ingest.BadRow) { t.Error(bad) })
+				if err != nil {
+					t.Fatal(err)
+				}
+				return batch.Format(rows)
+			}
+			blocks := ingest.NewBlockPool(mem)
+			send := func(_ context.Context, b *ingest.Block) error {
+				want := decode(b)
+				encoded, err := ingest.EncodeRows(mem, b.Rows)
+				if err != nil {
+					return err
+				}
+				b.Free()
+				again := blocks.New(0)
+				defer again.Free()
+				if err := again.SetRows(mem, encoded); err != nil {
+					return err
+				}
+				if got := decode(again); got != want || got == "" {
+					t.Errorf("got\n%swant\n%s", got, want)
+				}
+				if err := again.SetRows(mem, encoded[:len(encoded)/2]); err == nil {
+					t.Error("half of the bytes are taken for all")
+				}
+				return nil
+			}
+			if err := source.Open(t.Context(), nil, func(ingest.SplitEvent) {}); err != nil {
+				t.Fatal(err)
+			}
+			w := ingest.NewBlockWriter(ingest.WriterSpec{
+				Format: f, Blocks: blocks, Send: send, Now: func() batch.Time { return 0 }, Wanted: ingest.Wanted{Columns: tt.columns},
+			})
+			if err := source.Read(t.Context(), 0, w); err != nil {
+				t.Fatal(err)
+			}
+			w.Close()
+		})
 	}
 }
 

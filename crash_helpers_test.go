@@ -420,7 +420,7 @@ func writeBytes(t *testing.T, fs vfs.FS, name string, bytes []byte) {
 	must(t, err, f.Sync(), f.Close())
 }
 
-func must(t *testing.T, errs ...error) {
+func must(t testing.TB, errs ...error) {
 	t.Helper()
 	if err := errors.Join(errs...); err != nil {
 		t.Fatal(err)

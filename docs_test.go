@@ -82,21 +82,24 @@ func TestEveryBlockOfSQLIsRun(t *testing.T) {
 // arrivalTimes are windows of the time at which the test runs.
 var arrivalTimes = regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:00:00Z`)
 
-func TestGoInTheReadmeRuns(t *testing.T) {
+func TestGoInDocumentsRuns(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it builds a program")
+		t.Skip("it builds programs")
 	}
-	for i, program := range blocks(t, "README.md", "go") {
-		path := writeFile(t, filepath.Join(".cache", fmt.Sprintf("readme%d", i+1), "main.go"), program)
-		defer os.RemoveAll(filepath.Dir(path))
-		cmd := exec.Command("go", "run", "./"+path)
-		var stderr bytes.Buffer
-		cmd.Stderr = &stderr
-		out, err := cmd.Output()
-		if err != nil {
-			t.Fatalf("%v\n%s", err, stderr.String())
+	for _, path := range []string{"README.md", "docs/sql.md"} {
+		for i, program := range blocks(t, path, "go") {
+			name := fmt.Sprintf("%s-go-%d", strings.TrimSuffix(filepath.Base(path), ".md"), i+1)
+			path := writeFile(t, filepath.Join(".cache", name, "main.go"), program)
+			defer os.RemoveAll(filepath.Dir(path))
+			cmd := exec.Command("go", "run", "./"+path)
+			var stderr bytes.Buffer
+			cmd.Stderr = &stderr
+			out, err := cmd.Output()
+			if err != nil {
+				t.Fatalf("%s: %v\n%s", name, err, stderr.String())
+			}
+			golden(t, filepath.Join("testdata", "docs", name+".csv"), arrivalTimes.ReplaceAllString(string(out), "TIME"))
 		}
-		golden(t, filepath.Join("testdata", "docs", fmt.Sprintf("README-go-%d.csv", i+1)), arrivalTimes.ReplaceAllString(string(out), "TIME"))
 	}
 }
 

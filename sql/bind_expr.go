@@ -93,7 +93,7 @@ func (e *exprBinder) make(at Pos, fn string, args ...*expr.Spec) *expr.Spec {
 		e.faults.add(at, "the expression is too large: it has more than %d parts once BETWEEN and CASE are written out", maxExprParts)
 		return nil
 	}
-	s, err := expr.Call(fn, args...)
+	s, err := e.b.call(fn, args)
 	if err != nil {
 		e.callFault(at, fn, err)
 		return nil
@@ -102,13 +102,24 @@ func (e *exprBinder) make(at Pos, fn string, args ...*expr.Spec) *expr.Spec {
 	return s
 }
 
+// call calls a function of the program, or of SQL.
+func (b *binder) call(fn string, args []*expr.Spec) (*expr.Spec, error) {
+	if f := b.opts.Functions[fn]; f != nil {
+		return f.Call(args...)
+	}
+	return expr.Call(fn, args...)
+}
+
+// syntaxFunctions are the names that have a meaning in their places only.
+var syntaxFunctions = []string{"window", "cumulate_window", "session_window", "count_window", "explode"}
+
 // callFault reports why a function can't be called. Names that only SQL knows are among those that it proposes.
 func (e *exprBinder) callFault(at Pos, fn string, err error) {
 	if _, ok := errors.AsType[*expr.UnknownFunctionError](err); !ok {
 		e.faults.add(at, "%v", err)
 		return
 	}
-	names := slices.Concat(operators.AggregateNames(), slices.Collect(maps.Keys(aggregateAliases)), []string{"window", "cumulate_window", "session_window", "count_window", "explode"}, expr.Names())
+	names := slices.Concat(operators.AggregateNames(), slices.Collect(maps.Keys(aggregateAliases)), syntaxFunctions, expr.Names(), slices.Collect(maps.Keys(e.b.opts.Functions)))
 	names = slices.DeleteFunc(names, func(s string) bool { return !isWordStart(rune(s[0])) })
 	if near := expr.Nearest(fn, names); near != "" {
 		e.faults.add(at, "unknown function %q: did you mean %q?", fn, near)

@@ -3,11 +3,13 @@
 package sql
 
 import (
+	"slices"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/tidemill/tidemill/operators"
+	"github.com/tidemill/tidemill/operators/expr"
 )
 
 // SourceDef is a CREATE SOURCE.
@@ -70,6 +72,23 @@ type BindOptions struct {
 	Lateness time.Duration
 	// Steps are tables that Go code makes, by name in lower case. A source or view of the same name goes before.
 	Steps map[string]*Step
+	// Functions are those of the program, by name in lower case.
+	Functions map[string]*expr.UserFunc
+}
+
+// IsName says whether a text is a name that needs no quotes.
+func IsName(text string) bool {
+	for i, r := range text {
+		if !isWordStart(r) && (i == 0 || !isDigit(r)) {
+			return false
+		}
+	}
+	return text != ""
+}
+
+// IsFunction says whether a name, in lower case, is a function of SQL, so that no other can have it.
+func IsFunction(name string) bool {
+	return expr.IsFunction(name) || isAggregateName(name) || slices.Contains(syntaxFunctions, name)
 }
 
 // Step is a table that Go code makes of other tables: FROM names it like a view. It is bound where it is first read, so what it

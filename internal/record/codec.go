@@ -59,7 +59,7 @@ type Codec[T any] struct {
 	leaves []leaf
 	size   uintptr
 	schema *arrow.Schema
-	// isValue says that T is no struct.
+	// isValue says that T is no struct, or an Optional of one that is none.
 	isValue bool
 }
 
@@ -73,6 +73,7 @@ func For[T any]() (*Codec[T], error) {
 		b.leaves = []leaf{{name: "value", dtype: dtype, kind: k}}
 	} else {
 		b.add(t, "", 0, "value")
+		c.isValue = isOptional(t) && len(b.leaves) == 1
 	}
 	taken := make(map[string]bool)
 	for _, l := range b.leaves {
@@ -116,7 +117,7 @@ func (b *layout) add(t reflect.Type, path string, offset uintptr, name string) {
 		b.leaves = append(b.leaves, leaf{name: name, dtype: dtype, offset: offset, kind: k})
 		return
 	}
-	if t.Implements(reflect.TypeFor[interface{ isOptional() }]()) && t.Kind() == reflect.Struct && strings.HasPrefix(t.Name(), "Optional[") {
+	if isOptional(t) {
 		b.addOptional(t, path, offset, name)
 		return
 	}
@@ -160,6 +161,10 @@ func (b *layout) addFields(t reflect.Type, path string, offset uintptr, prefix s
 			b.leaves[first].isTime = true
 		}
 	}
+}
+
+func isOptional(t reflect.Type) bool {
+	return t.Implements(reflect.TypeFor[interface{ isOptional() }]()) && t.Kind() == reflect.Struct && strings.HasPrefix(t.Name(), "Optional[")
 }
 
 // addOptional adds one column that may be NULL, or, for a struct, a BOOLEAN that says whether it is there, and its columns.
@@ -217,7 +222,7 @@ func (c *Codec[T]) ValueBytes() int64 { return int64(c.size) }
 // Schema returns the columns, in order of the fields.
 func (c *Codec[T]) Schema() *arrow.Schema { return c.schema }
 
-// IsValue says that T is no struct, so that its one column may have any name.
+// IsValue says that T is no struct, or an Optional of one that is none, so that its one column may have any name.
 func (c *Codec[T]) IsValue() bool { return c.isValue }
 
 // SchemaMarked returns the columns, where those with the tag's option event have metadata key=value.

@@ -61,8 +61,12 @@ func newCoded(e *env, s *Spec, inner Expr) Expr {
 	return c
 }
 
-// isOver says whether all columns of s are the same column, of type TEXT; column is that, -1 as long as there is none.
+// isOver says whether all columns of s are the same column, of type TEXT; column is that, -1 as long as there is none. A function of
+// the user's is to see each row.
 func (s *Spec) isOver(column *int) bool {
+	if s.User != nil {
+		return false
+	}
 	if s.Kind == ColumnKind {
 		isSameColumn := *column < 0 || *column == s.Column
 		*column = s.Column

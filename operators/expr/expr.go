@@ -67,6 +67,8 @@ type Spec struct {
 	// cast (to Type), is null, in, like, …
 	Func string
 	Args []*Spec
+	// User is the function, where it is not one of this package, and Func its name.
+	User *UserFunc
 }
 
 // Interval is the type of INTERVAL literals, which exist only in arithmetic with TIMESTAMP.

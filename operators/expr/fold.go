@@ -33,6 +33,10 @@ func Fold(s *Spec) *Spec {
 		hasCall = hasCall || args[i].Kind == CallKind
 	}
 	f := call(s.Func, s.Type, args...)
+	if s.User != nil {
+		f.User = s.User
+		return f
+	}
 	switch {
 	case s.Func == "and" || s.Func == "or":
 		f = foldLogic(f)

@@ -77,7 +77,7 @@ func (e *env) build(s *Spec) (Expr, error) {
 	case CallKind:
 	}
 	f := functions[s.Func]
-	if f == nil {
+	if f == nil && s.User == nil {
 		return nil, newUnknownFunction(s.Func)
 	}
 	f = f.of(s.Args)
@@ -97,9 +97,12 @@ func (e *env) build(s *Spec) (Expr, error) {
 	}
 	var x Expr
 	var err error
-	if f.build != nil {
+	switch {
+	case s.User != nil:
+		x = newUserCall(e, s.User, args)
+	case f.build != nil:
 		x, err = f.build(e, s, args)
-	} else {
+	default:
 		x, err = newKernel(e, f, s, args)
 	}
 	if err != nil {

@@ -134,7 +134,7 @@ func Equal(a, b *Spec) bool {
 		return a.Column == b.Column
 	case CallKind, LambdaKind:
 	}
-	return a.Func == b.Func && slices.EqualFunc(a.Args, b.Args, Equal)
+	return a.Func == b.Func && a.User == b.User && slices.EqualFunc(a.Args, b.Args, Equal)
 }
 
 // Walk calls visit for s and, where it returns true, for what is below, from left to right.

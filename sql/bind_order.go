@@ -1,7 +1,6 @@
 package sql
 
 import (
-
 	"github.com/tidemill/tidemill/batch"
 	"github.com/tidemill/tidemill/operators"
 	"github.com/tidemill/tidemill/operators/expr"

@@ -77,10 +77,12 @@ func (e *env) build(s *Spec) (Expr, error) {
 	case CallKind:
 	}
 	f := functions[s.Func]
-	if f == nil && s.User == nil {
+	switch {
+	case f != nil:
+		f = f.of(s.Args)
+	case s.User == nil:
 		return nil, newUnknownFunction(s.Func)
 	}
-	f = f.of(s.Args)
 	args := make([]Expr, 0, len(s.Args))
 	column := -1
 	isOver := s.isOver(&column) // then s is coded as a whole, by who asked for it

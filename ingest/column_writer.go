@@ -17,6 +17,8 @@ const (
 	boolean
 	text
 	timestamp
+	// nested is an ARRAY, a MAP or a STRUCT, which JSON has only. Its rows are appended.
+	nested
 )
 
 func kindOf(dtype arrow.DataType) (valueKind, bool) {
@@ -34,6 +36,8 @@ func kindOf(dtype arrow.DataType) (valueKind, bool) {
 		return text, true
 	case arrow.TIMESTAMP:
 		return timestamp, true
+	case arrow.LIST, arrow.MAP, arrow.STRUCT:
+		return nested, true
 	}
 	return 0, false
 }
@@ -59,12 +63,16 @@ type columnWriter struct {
 	text    []byte // room for all text of the block and batch.Slack bytes
 	end     int    // bytes of text written
 	nulls   int
+	rows    int
 }
 
 // begin prepares for a block of so many rows and bytes; the column was reset.
 func (c *columnWriter) begin(blockBytes int) {
 	c.valid, c.nulls = c.column.Validity(), 0
 	switch c.kind {
+	case nested:
+		c.rows = c.column.Len()
+		c.column.Reset(0)
 	case bigInt, timestamp:
 		c.ints = c.column.Int64s()
 	case double:
@@ -78,6 +86,10 @@ func (c *columnWriter) begin(blockBytes int) {
 }
 
 func (c *columnWriter) finish() {
+	if c.kind == nested {
+		c.fillNested(c.rows)
+		return
+	}
 	if c.kind == text {
 		c.column.SetOffsets(c.text[:c.end])
 	}
@@ -86,6 +98,10 @@ func (c *columnWriter) finish() {
 
 // setNull makes a row NULL that is not NULL yet.
 func (c *columnWriter) setNull(row int) {
+	if c.kind == nested {
+		c.fillNested(row + 1)
+		return
+	}
 	c.valid[row>>3] &^= 1 << (row & 7)
 	c.nulls++
 	switch c.kind {
@@ -116,6 +132,12 @@ func (c *columnWriter) setText(row int, v []byte) {
 
 // rewind forgets what was written to the row, so that it can be written again.
 func (c *columnWriter) rewind(row int) {
+	if c.kind == nested {
+		if c.column.Len() > row {
+			c.column.TruncateTo(row)
+		}
+		return
+	}
 	mask := byte(1) << (row & 7)
 	if c.valid[row>>3]&mask == 0 {
 		c.valid[row>>3] |= mask
@@ -153,6 +175,8 @@ func (c *columnWriter) setFromText(row int, v []byte, times *timeParser) (f faul
 		c.ints[row], f = times.parse(v)
 	case text:
 		c.setText(row, v)
+	case nested:
+		f = notOfType
 	}
 	return f
 }

@@ -22,18 +22,14 @@ type decodeCase struct {
 	bad     string // `line offset column: why`, a line each
 }
 
-var sqlTypes = map[string]arrow.DataType{
-	"BIGINT": batch.BigInt, "DOUBLE": batch.Double, "BOOLEAN": batch.Boolean, "TEXT": batch.Text, "TIMESTAMP": batch.Timestamp,
-}
-
 func parseColumns(t testing.TB, ddl string) []arrow.Field {
 	t.Helper()
 	var fields []arrow.Field
 	for _, column := range strings.Split(ddl, ", ") {
 		name, typeName, _ := strings.Cut(column, " ")
-		dtype := sqlTypes[typeName]
-		if dtype == nil {
-			t.Fatalf("column %q: no such type", column)
+		dtype, err := batch.ParseType(typeName)
+		if err != nil {
+			t.Fatalf("column %q: %v", column, err)
 		}
 		fields = append(fields, arrow.Field{Name: name, Type: dtype, Nullable: true})
 	}

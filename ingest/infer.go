@@ -22,6 +22,7 @@ type inferredColumn struct {
 	name     string
 	hasValue bool // other than NULL
 	misfits  [len(inferenceOrder)]bool
+	parts    inferredParts
 }
 
 // inferenceOrder has the types from the narrowest to TEXT, which everything fits.
@@ -54,15 +55,8 @@ func (c *inferredColumn) misfitAllBut(kind valueKind) {
 // inferredFields returns the columns with the narrowest types that fit.
 func inferredFields(columns []inferredColumn) []arrow.Field {
 	var fields []arrow.Field
-	for _, c := range columns {
-		kind := text
-		for _, k := range inferenceOrder {
-			if c.hasValue && !c.misfits[k] {
-				kind = k
-				break
-			}
-		}
-		fields = append(fields, arrow.Field{Name: c.name, Type: kindTypes[kind], Nullable: true})
+	for i := range columns {
+		fields = append(fields, arrow.Field{Name: columns[i].name, Type: columns[i].inferredType(), Nullable: true})
 	}
 	return fields
 }
@@ -165,7 +159,7 @@ func (f jsonFormat) Infer(sample []byte) ([]arrow.Field, error) {
 				position[string(key)] = i
 				columns = append(columns, inferredColumn{name: string(key)})
 			}
-			columns[i].addJSON(d.buf[m.from:m.to], &times)
+			columns[i].addJSON(d.buf[m.from:m.to], &times, 0)
 		}
 	}
 	if len(columns) == 0 {
@@ -174,8 +168,11 @@ func (f jsonFormat) Infer(sample []byte) ([]arrow.Field, error) {
 	return inferredFields(columns), nil
 }
 
-// addJSON takes in a value by its JSON text.
-func (c *inferredColumn) addJSON(v []byte, times *timeParser) {
+// addJSON takes in a value by its JSON text, which is in depth objects and arrays of its column.
+func (c *inferredColumn) addJSON(v []byte, times *timeParser, depth int) {
+	if v[0] != 'n' && v[0] != '{' && v[0] != '[' {
+		c.parts.hasScalar = true
+	}
 	switch v[0] {
 	case 'n':
 		return
@@ -185,8 +182,7 @@ func (c *inferredColumn) addJSON(v []byte, times *timeParser) {
 	case 't', 'f':
 		c.addText(v, times)
 	case '{', '[':
-		c.hasValue = true
-		c.misfitAllBut(text)
+		c.addContainer(v, times, depth)
 	default:
 		c.addText(v, times)
 		c.misfits[timestamp] = true

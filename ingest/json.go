@@ -14,7 +14,8 @@ import (
 // repeats the last one counts.
 //
 // A BIGINT is a number without fraction and exponent; a DOUBLE any number, or one of the strings NaN, Infinity and -Infinity, as
-// sinks write them; a TIMESTAMP a string; a TEXT a string, or the JSON text of any other value.
+// sinks write them; a TIMESTAMP a string; a TEXT a string, or the JSON text of any other value; an ARRAY an array, a STRUCT or MAP an
+// object.
 type jsonFormat struct{}
 
 var _ Format = jsonFormat{}
@@ -28,7 +29,7 @@ func (jsonFormat) NewFramer() Framer { return newlineFramer{} }
 // HasHeader returns false.
 func (jsonFormat) HasHeader() bool { return false }
 
-// NewDecoder returns a decoder for columns of any scalar type.
+// NewDecoder returns a decoder for columns of any type.
 func (jsonFormat) NewDecoder(spec DecodeSpec) (Decoder, error) {
 	base, err := newRecordDecoder("JSON", spec)
 	if err != nil {
@@ -42,7 +43,9 @@ func (jsonFormat) NewDecoder(spec DecodeSpec) (Decoder, error) {
 		names[k] = c.name
 	}
 	base.stops, base.unescape = jsonStops, unescape
-	return &jsonDecoder{recordDecoder: base, keys: newKeyTable(base.columns), values: make([]jsonSpan, len(names))}, nil
+	d := &jsonDecoder{recordDecoder: base, keys: newKeyTable(base.columns), values: make([]jsonSpan, len(names))}
+	base.readNested, d.nested.Scalar = d.readNested, d.appendScalar
+	return d, nil
 }
 
 // jsonDecoder takes records apart by the shapes of earlier ones (see jsonShape), those that differ key by key, and reads values a run
@@ -63,6 +66,7 @@ type jsonDecoder struct {
 
 	// Memory that is reused for every record read in full.
 	scan    jsonScanner
+	nested  batch.JSONReader
 	values  []jsonSpan
 	members []jsonMember
 	key     []byte
@@ -239,6 +243,15 @@ func (d *jsonDecoder) columnOf(from, to int) int {
 func (d *jsonDecoder) setValue(c *columnWriter, row int, v jsonSpan) (why string) {
 	raw := d.buf[v.from:v.to]
 	isString := raw[0] == '"'
+	if c.kind == nested && (raw[0] == '{' || raw[0] == '[') {
+		if why = d.setNested(c, row, raw); why == "" {
+			return ""
+		}
+		if why[0] != '.' && why[0] != '[' { // no path
+			why = ": " + why
+		}
+		return "column " + c.name + why
+	}
 	isNumber := raw[0] == '-' || isDigit(raw[0])
 	if isString {
 		raw = raw[1 : len(raw)-1]

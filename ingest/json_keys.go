@@ -41,6 +41,8 @@ func newKeyTable(columns []columnWriter) keyTable {
 			key.form = aString
 		case bigInt, double, boolean:
 			key.form = aScalar
+		case nested:
+			key.form = aContainer
 		}
 		slot := t.slot(key.low, key.high, key.size)
 		for t.slots[slot].isUsed {

@@ -67,7 +67,7 @@ func (d *jsonDecoder) giveUp() {
 // learn takes the shape of the record buf[start:end], unless a DOUBLE in it is a string, NaN say: values in its place are numbers.
 func (d *jsonDecoder) learn(start, end int) {
 	for _, m := range d.members {
-		if m.column >= 0 && d.columns[m.column].kind == double && d.buf[m.from] == '"' {
+		if m.column >= 0 && (d.columns[m.column].kind == double || d.columns[m.column].kind == nested) && d.buf[m.from] == '"' {
 			return
 		}
 	}
@@ -110,6 +110,8 @@ func (d *jsonDecoder) takeAny(r, p int) int {
 		p = skipBlanks(buf, p+1)
 		var s span
 		switch {
+		case buf[p] == '"' && key.form == aContainer:
+			return 0
 		case buf[p] == '"' && key.form != aScalar:
 			end := marks.next(p + 1)
 			s = newSpan(p+1, end)

@@ -41,6 +41,8 @@ const (
 	anUnusedScalar
 	// anyValue is an array, an object, or whatever but a string is the text of a TEXT.
 	anyValue
+	// aContainer is an array or an object that its column looks at, or NULL. Shapes have anyValue in its place.
+	aContainer
 )
 
 // literal is text to compare: the first 16 bytes as two words with masks, then words without, of which the last one has the last
@@ -103,7 +105,7 @@ func (s *jsonShape) learn(d *jsonDecoder, start, end int) {
 		first := d.buf[m.from]
 		isOfStrings := m.column >= 0 && (d.columns[m.column].kind == text || d.columns[m.column].kind == timestamp)
 		switch {
-		case first == 'n' && isOfStrings:
+		case first == 'n' && (isOfStrings || m.column >= 0 && d.columns[m.column].kind == nested):
 			continue
 		case first == '"' && (m.column < 0 || isOfStrings):
 			add(m.column, m.from+1, m.to-1, aString)

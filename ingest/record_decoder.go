@@ -24,6 +24,8 @@ type recordDecoder struct {
 	isLenient bool
 	// unescape writes the text that v stands for, which isEscaped, to dst and returns how many bytes it has: at most as many as v.
 	unescape func(dst, v []byte) int
+	// readNested writes nested values as readInts does integers. It is nil in formats that have none.
+	readNested func(c *columnWriter, spans []span, row int) int
 
 	// The block at hand, from begin to finish.
 	block *Block
@@ -55,7 +57,14 @@ type recordDecoder struct {
 func newRecordDecoder(format string, spec DecodeSpec) (*recordDecoder, error) {
 	d := &recordDecoder{mem: spec.Mem, most: runRows}
 	for _, f := range spec.Declared {
-		if _, ok := kindOf(f.Type); !ok {
+		if kind, ok := kindOf(f.Type); kind == nested && format != "JSON" {
+			return nil, fmt.Errorf("format %s: column %s: a field can't be %s: declare it as TEXT, and take it apart with split or from_json",
+				format, f.Name, batch.TypeName(f.Type))
+		} else if kind == nested {
+			if err := batch.CheckJSONType(f.Type); err != nil {
+				return nil, fmt.Errorf("format JSON: column %s: %w", f.Name, err)
+			}
+		} else if !ok {
 			return nil, fmt.Errorf("format %s: column %s: type %s: possible are BIGINT, DOUBLE, BOOLEAN, TEXT, TIMESTAMP",
 				format, f.Name, batch.TypeName(f.Type))
 		}

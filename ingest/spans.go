@@ -61,6 +61,8 @@ func (d *recordDecoder) readRun(row, n int) int {
 			written = d.readTimes(c, spans, row)
 		case boolean:
 			written = d.readBools(c, spans, row)
+		case nested:
+			written = d.readNested(c, spans, row)
 		case text:
 		}
 	}
@@ -307,7 +309,7 @@ func (d *recordDecoder) readOther(c *columnWriter, s span, row int) bool {
 		c.ints[row], end = scanInt(d.buf, from)
 	case double:
 		c.floats[row], end = scanDouble(d.buf, from)
-	case boolean, text, timestamp:
+	case boolean, text, timestamp, nested:
 	}
 	return end == to && end > 0
 }

@@ -112,7 +112,23 @@ func (s *ExplodeSpec) String() string {
 	for i, k := range s.Keep {
 		keep[i] = strconv.Itoa(k)
 	}
-	return fmt.Sprintf("explode %s AS %s keep columns [%s]", s.List, s.Name, strings.Join(keep, ", "))
+	outer := ""
+	if s.Outer {
+		outer = " outer"
+	}
+	return fmt.Sprintf("explode%s %s AS %s keep columns [%s]", outer, s.List, strings.Join(s.Names(), ", "), strings.Join(keep, ", "))
+}
+
+// Names returns the names of the columns that s makes.
+func (s *ExplodeSpec) Names() []string {
+	var names []string
+	if s.Place != "" {
+		names = append(names, s.Place)
+	}
+	if s.Parts != nil {
+		return append(names, s.Parts...)
+	}
+	return append(names, s.Name)
 }
 
 // String returns the line of EXPLAIN.

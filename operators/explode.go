@@ -11,8 +11,9 @@ import (
 	"github.com/tidemill/tidemill/operators/expr"
 )
 
-// explode makes a row of each element of a list. The rows that come out are numbered as the elements are in the list's child
-// array, which is the new column as it stands; the columns kept are spread to the same places.
+// explode makes a row of each element of a list or map. The rows that come out are numbered as the elements are in the list's child
+// array, which is the new column as it stands, unless rows are added for lists without elements; the columns kept are spread to the
+// same places.
 //
 // Lists of rows 0 to 3, row 1 dead: [a b], [c], NULL, [d]. The child array is a b c d, so out come 4 rows, of which 0, 1 and 3
 // are live, with kept columns from rows 0, 0 and 3.
@@ -21,6 +22,8 @@ type explode struct {
 	list expr.Expr
 	keep []int
 	all  []int32 // 0, 1, 2, …
+
+	made explodedColumns
 
 	// Valid until the next Process.
 	kept   []keptColumn
@@ -37,21 +40,22 @@ var _ Operator = (*explode)(nil)
 
 // NewExplode returns an operator that emits the columns that spec keeps and an element of the list.
 func NewExplode(spec *ExplodeSpec, schema *arrow.Schema, env Env) (Operator, error) {
-	if schema.NumFields() != len(spec.Keep)+1 {
-		return nil, fmt.Errorf("explode: %d columns, schema has %d", len(spec.Keep)+1, schema.NumFields())
+	if want := len(spec.Keep) + len(spec.Names()); schema.NumFields() != want {
+		return nil, fmt.Errorf("explode: %d columns, schema has %d", want, schema.NumFields())
 	}
 	list, err := expr.New(env.Mem, spec.List)
 	if err != nil {
 		return nil, fmt.Errorf("explode: %w", err)
 	}
-	if list.Type().ID() != arrow.LIST {
+	if id := list.Type().ID(); id != arrow.LIST && id != arrow.MAP {
 		list.Close()
-		return nil, fmt.Errorf("explode: want a list, got %s: %s", batch.TypeName(spec.List.Type), spec.List)
+		return nil, fmt.Errorf("explode: want a list or map, got %s: %s", batch.TypeName(spec.List.Type), spec.List)
 	}
 	e := &explode{stateless: stateless{schema}, list: list, keep: spec.Keep, view: batch.NewView(schema)}
 	for i := range spec.Keep {
 		e.kept = append(e.kept, keptColumn{col: batch.NewColumn(env.Mem, schema.Field(i).Type)})
 	}
+	e.made.init(env.Mem, spec, schema)
 	e.bad.init(env)
 	return e, nil
 }
@@ -63,16 +67,20 @@ func (e *explode) Process(ctx context.Context, _ int, in batch.Batch, emit batch
 	if err != nil {
 		return err
 	}
-	lists, ok := arr.(*array.List)
+	offsets, elements, ok := batch.ListParts(arr)
 	if !ok {
-		return fmt.Errorf("explode: want a list, got %s", arr.DataType())
+		return fmt.Errorf("explode: want a list or map, got %s", arr.DataType())
 	}
-	first, live := e.place(&in, lists)
+	first, live := int32(0), 0
+	if e.made.outer {
+		live = e.placeOuter(&in, arr, offsets)
+	} else {
+		first, live = e.place(&in, arr, offsets)
+	}
 	if live == 0 {
 		return nil
 	}
 	n := int(e.ends[len(e.ends)-1])
-	elements := lists.ListValues()
 	if first > 0 {
 		// A slice of a longer array: elements before it are not ours to number.
 		elements = array.NewSlice(elements, int64(first), int64(first)+int64(n))
@@ -85,7 +93,7 @@ func (e *explode) Process(ctx context.Context, _ int, in batch.Batch, emit batch
 	for c := range e.kept {
 		e.view.Set(c, e.kept[c].spread(in.Rows.Column(e.keep[c]), n, e.rows, e.starts, e.ends))
 	}
-	e.view.Set(len(e.keep), elements)
+	e.made.add(e.view, len(e.keep), elements, n, e.starts, e.ends)
 	e.view.SetRows(n)
 	out := batch.Batch{Rows: e.view, Origin: in.Origin}
 	out.Origin.Source = e.source
@@ -96,10 +104,9 @@ func (e *explode) Process(ctx context.Context, _ int, in batch.Batch, emit batch
 }
 
 // place notes the live rows that have elements and where these are, counted from first, and returns how many there are.
-func (e *explode) place(in *batch.Batch, lists *array.List) (first int32, live int) {
+func (e *explode) place(in *batch.Batch, lists arrow.Array, offsets []int32) (first int32, live int) {
 	rows := e.liveRows(in)
 	e.rows, e.starts, e.ends = extendTo(e.rows, len(rows)), extendTo(e.starts, len(rows)), extendTo(e.ends, len(rows))
-	offsets := lists.Offsets()[lists.Offset():]
 	isPlain := lists.NullN() == 0 && e.bad.n == 0
 	n := 0
 	for _, i := range rows {
@@ -143,6 +150,7 @@ func (e *explode) selectLive() []int32 {
 // Close releases all memory.
 func (e *explode) Close() {
 	e.list.Close()
+	e.made.close()
 	for i := range e.kept {
 		e.kept[i].col.Release()
 	}

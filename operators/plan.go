@@ -85,12 +85,16 @@ type ProjectSpec struct {
 	Names []string
 }
 
-// ExplodeSpec makes a row of each element of List: the columns of the input that Keep names, then the element, named Name.
-// A row whose list is NULL or empty makes none.
+// ExplodeSpec makes a row of each element of List, an ARRAY or MAP: the columns of the input that Keep names, the element's place from
+// 0 (BIGINT) where Place names it, then the element, named Name, or the fields of it, named Parts: those of a STRUCT, key and value
+// of a MAP. A row whose list is NULL or empty makes none; with Outer it makes one in which all that is not kept is NULL.
 type ExplodeSpec struct {
-	List *expr.Spec
-	Name string
-	Keep []int
+	List  *expr.Spec
+	Name  string // "" if there are Parts
+	Place string // "": none
+	Parts []string
+	Outer bool
+	Keep  []int
 }
 
 // UnionSpec passes the rows of all inputs, which have equal column types, on.

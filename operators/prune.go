@@ -132,8 +132,8 @@ func (p *pruner) prune(n *Node, out *Plan) *Node {
 		}
 		r.Spec = kept
 	case *ExplodeSpec:
-		p.keep(n.ID, func(i int) bool { return i == len(s.Keep) || p.needed[n.ID][i] })
-		kept := &ExplodeSpec{List: p.remap(n, s.List), Name: s.Name}
+		p.keep(n.ID, func(i int) bool { return i >= len(s.Keep) || p.needed[n.ID][i] })
+		kept := &ExplodeSpec{List: p.remap(n, s.List), Name: s.Name, Place: s.Place, Parts: s.Parts, Outer: s.Outer}
 		for i, k := range s.Keep {
 			if p.needed[n.ID][i] {
 				kept.Keep = append(kept.Keep, p.moved[n.Inputs[0]][k])

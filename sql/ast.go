@@ -109,6 +109,7 @@ type item struct {
 	at        Pos
 	expr      node // nil: star
 	alias     string
+	aliases   []string // of AS (a, b), those behind the first
 	qualifier string
 }
 

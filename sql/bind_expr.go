@@ -192,8 +192,8 @@ func (e *exprBinder) call(n *call) *expr.Spec {
 	case isWindowFunction(n.fn):
 		e.faults.add(n.at, "%s(…) stands in GROUP BY: in %s use %[1]s.start or %[1]s.end of a query that groups by it", n.fn, e.where)
 		return nil
-	case n.fn == "explode":
-		e.faults.add(n.at, "explode(…) stands alone as an item of a SELECT list, and nowhere else")
+	case isExplode(n.fn):
+		e.faults.add(n.at, "%s(…) stands alone as an item of a SELECT list, and nowhere else", n.fn)
 		return nil
 	case isNotThereYet[n.fn]:
 		e.faults.add(n.at, "not supported yet: %s(…)", n.fn)
@@ -238,7 +238,7 @@ func (e *exprBinder) in(at Pos, args []*expr.Spec) *expr.Spec {
 
 // isNotThereYet has functions of Spark that belong to clauses, which are to come.
 var isNotThereYet = map[string]bool{
-	"explode_outer": true, "posexplode": true, "inline": true, "stack": true, "grouping": true,
+	"stack": true, "grouping": true,
 }
 
 // boolean binds a condition.

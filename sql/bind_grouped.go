@@ -29,8 +29,8 @@ func (a *aggregation) special(e *exprBinder, n node) (*expr.Spec, bool) {
 	if c, ok := n.(*call); ok && (c.fn == "grouping" || c.fn == "grouping_id") {
 		return a.groupingCall(e, c), true
 	}
-	if c, ok := n.(*call); ok && c.fn == "explode" {
-		e.faults.add(c.at, "explode(…) can't stand beside GROUP BY or an aggregate: explode in a query in brackets")
+	if c, ok := n.(*call); ok && isExplode(c.fn) {
+		e.faults.add(c.at, "%s(…) can't stand beside GROUP BY or an aggregate: explode in a query in brackets", c.fn)
 		return nil, true
 	}
 	if i := a.windowField(n); i >= 0 {

@@ -54,7 +54,7 @@ func (b *binder) withOutputs(e *exprBinder, outs []output) *exprBinder {
 			}
 		case *call:
 			for _, o := range outs {
-				if n.fn == "explode" && o.ast != nil && textOf(o.ast) == textOf(n) {
+				if isExplode(n.fn) && o.ast != nil && textOf(o.ast) == textOf(n) {
 					return o.spec, true
 				}
 			}

@@ -197,11 +197,12 @@ func (b *binder) selectClause(c *queryContext, s *selectClause, q *query) *relat
 
 // plain binds a SELECT without aggregates.
 func (b *binder) plain(c *queryContext, s *selectClause, q *query, in *relation) *relation {
+	explodedFrom := len(in.columns)
 	in, exploded := b.explode(s, in)
 	if in == nil {
 		return nil
 	}
-	explodedAt := len(in.columns) - 1
+	explodedEnd := len(in.columns)
 	in, windows := b.windowed(c, s, q, in)
 	if in == nil {
 		return nil
@@ -218,8 +219,9 @@ func (b *binder) plain(c *queryContext, s *selectClause, q *query, in *relation)
 			ok = ok && found != nil
 			outs = append(outs, found...)
 		case i == exploded:
-			last := explodedAt
-			outs = append(outs, output{at: it.at, spec: expr.Column(schema, last), name: schema.Field(last).Name, ast: it.expr})
+			for k := explodedFrom; k < explodedEnd; k++ {
+				outs = append(outs, output{at: it.at, spec: expr.Column(schema, k), name: schema.Field(k).Name, ast: it.expr})
+			}
 		default:
 			spec := e.bind(it.expr)
 			ok = ok && spec != nil
@@ -288,52 +290,6 @@ func (b *binder) isOutput(c *queryContext, outs []output) bool {
 		}
 	}
 	return ok
-}
-
-// explode adds the node for an item that is explode(list), whose column is then the last one. index is that of the item, -1 if
-// there is none.
-func (b *binder) explode(s *selectClause, in *relation) (out *relation, index int) {
-	index = -1
-	for i, it := range s.items {
-		if c, ok := it.expr.(*call); ok && c.fn == "explode" {
-			if index >= 0 {
-				b.fault(it.at, "a SELECT list has one explode(…) at most: explode the other in a query around it")
-				return nil, -1
-			}
-			index = i
-		}
-	}
-	if index < 0 {
-		return in, -1
-	}
-	it := s.items[index]
-	c := it.expr.(*call)
-	if len(c.args) != 1 {
-		b.fault(it.at, "explode takes one list, got %d arguments", len(c.args))
-		return nil, -1
-	}
-	list := b.overRelation(in, "explode").bind(c.args[0])
-	if list == nil {
-		return nil, -1
-	}
-	lt, isList := list.Type.(*arrow.ListType)
-	if !isList {
-		b.fault(it.at, "explode takes an ARRAY, such as split(…) gives, got %s", typeName(list.Type))
-		return nil, -1
-	}
-	spec := &operators.ExplodeSpec{List: list, Name: it.alias}
-	if spec.Name == "" {
-		spec.Name = "col" // as in Spark
-	}
-	for i := range in.columns {
-		spec.Keep = append(spec.Keep, i)
-	}
-	fields := append(slices.Clone(b.schema(in).Fields()), arrow.Field{Name: spec.Name, Type: lt.Elem(), Nullable: true})
-	exploded := *in
-	exploded.node = b.node("", spec, arrow.NewSchema(fields, nil), in.node)
-	exploded.columns = append(slices.Clone(in.columns), column{})
-	exploded.keys = nil // many rows have the keys of one
-	return &exploded, index
 }
 
 // project computes outs over in. With carry, the column that tells windows apart stays, hidden, where it is not among them.

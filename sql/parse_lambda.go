@@ -64,3 +64,20 @@ func (n *lambda) print(b *printer) {
 	b.add(" -> ")
 	n.body.print(b)
 }
+
+// itemNames parses what follows AS: a name, or several in brackets for an item that makes several columns.
+func (p *parser) itemNames(it *item) {
+	at := p.peek().pos
+	isList := p.acceptSign("(")
+	it.alias = p.name("a name").text
+	if !isList {
+		return
+	}
+	for p.acceptSign(",") {
+		it.aliases = append(it.aliases, p.name("a name").text)
+	}
+	p.expectSign(")")
+	if c, isCall := it.expr.(*call); !p.failed && (!isCall || !isExplode(c.fn)) {
+		p.fail(at, "several names behind AS are for functions that make several columns, such as posexplode")
+	}
+}

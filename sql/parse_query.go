@@ -173,10 +173,7 @@ func (p *parser) item() item {
 	}
 	it.expr = p.expression()
 	if p.acceptWords("AS") {
-		if p.isSign("(") {
-			p.fail(p.peek().pos, "not supported: several names behind AS")
-		}
-		it.alias = p.name("a name").text
+		p.itemNames(&it)
 	} else {
 		it.alias = p.alias()
 	}

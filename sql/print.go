@@ -203,7 +203,16 @@ func (it *item) print(b *printer) {
 		return
 	}
 	it.expr.print(b)
-	if it.alias != "" {
+	switch {
+	case it.aliases != nil:
+		b.add(" AS (")
+		b.name(it.alias)
+		for _, a := range it.aliases {
+			b.add(", ")
+			b.name(a)
+		}
+		b.add(")")
+	case it.alias != "":
 		b.add(" AS ")
 		b.name(it.alias)
 	}

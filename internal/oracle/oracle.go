@@ -183,10 +183,11 @@ func explode(spec *operators.ExplodeSpec, in []row, counts *Counts) ([]row, erro
 		if err != nil {
 			return nil, err
 		}
-		if list == nil {
-			continue
+		elements, _ := list.([]any)
+		if len(elements) == 0 && spec.Outer {
+			elements = []any{nil}
 		}
-		for _, element := range list.([]any) {
+		for _, element := range elements {
 			var values []any
 			for _, k := range spec.Keep {
 				values = append(values, r.values[k])

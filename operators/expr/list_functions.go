@@ -275,3 +275,6 @@ func resolveMapConcat(name string, args []*Spec) (*Spec, error) {
 func newMapConcat(e *env, s *Spec, args []Expr) (Expr, error) {
 	return &mapCall{listCall: *newListCall(e, s.Func, s, args, runMapConcat), result: operand{env: e}}, nil
 }
+
+// PlaceType is the type of the places of elements, and of sizes.
+var PlaceType = batch.BigInt

@@ -28,6 +28,8 @@ type Config struct {
 	MemoryBytes int64
 	// Checkpoint is the directory of state, offsets and journal. The default is none: a restart starts over.
 	Checkpoint string
+	// Parameters are the values of ${name} in SQL. They go before those that SET name = value gives there.
+	Parameters map[string]string
 	// DropState names operators, tables and sources whose state in the checkpoint may be given up where the job can't use it. The
 	// default is none: such a job is refused. What the job can use is not given up.
 	DropState []string

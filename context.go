@@ -94,7 +94,11 @@ func NewCheck(cfg Config) (*Context, error) {
 // SQL adds the statements of a script to the job: sources, views, and a sink for each CREATE SINK and each SELECT. Names are
 // resolved by Check and Start. A mistake is a *sql.Error, several are sql.Errors.
 func (c *Context) SQL(text string) error {
-	if _, err := sql.Parse(text); err != nil {
+	check := text
+	if strings.Contains(text, "${") { // which SET of an earlier call may have given a value
+		check = c.text() + "\n;\n" + text
+	}
+	if _, err := sql.ParseWith(check, c.cfg.Parameters); err != nil {
 		return err
 	}
 	c.add(text)
@@ -124,7 +128,7 @@ func (c *Context) bind() error {
 }
 
 func (c *Context) bindScript() error {
-	script, err := sql.Parse(c.text())
+	script, err := sql.ParseWith(c.text(), c.cfg.Parameters)
 	if err != nil {
 		return err
 	}

@@ -15,7 +15,7 @@ type Script struct {
 	statements []statement
 }
 
-// statement is a *createSource, *createTable, *createView, *createSink or *bareQuery.
+// statement is a *createSource, *createTable, *createView, *createSink, *bareQuery or *setParameter.
 type statement interface {
 	print(b *printer)
 }

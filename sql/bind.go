@@ -34,6 +34,7 @@ func Bind(s *Script, catalog Catalog, opts BindOptions) (*Job, error) {
 			job.add(b.sink(st)...)
 		case *bareQuery:
 			job.add(b.bare(st))
+		case *setParameter:
 		}
 	}
 	if len(job.Sinks) == 0 && len(b.faults.list) == 0 {

@@ -16,6 +16,7 @@ const (
 	stringText            // 'text' or "text"
 	number                // 1, 1.5, 1e3, 1L
 	sign                  // an operator or a bracket
+	parameter             // ${name}: text is the name
 	badToken              // text says what is wrong
 )
 
@@ -130,6 +131,8 @@ func (l *lexer) next(t *token) {
 	case (r == 'r' || r == 'R') && l.at+1 < len(l.text) && (l.text[l.at+1] == '\'' || l.text[l.at+1] == '"'):
 		l.advance()
 		l.quoted(t, true)
+	case l.hasPrefix("${"):
+		l.parameter(t)
 	case isWordStart(r):
 		for isWordStart(l.peek()) || unicode.IsDigit(l.peek()) {
 			l.advance()

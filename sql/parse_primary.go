@@ -44,7 +44,7 @@ func (p *parser) primary() node {
 			return p.function()
 		}
 		return p.column()
-	case endOfScript, badToken:
+	case endOfScript, badToken, parameter:
 	}
 	p.unexpected("an expression")
 	return nil

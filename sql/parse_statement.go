@@ -9,7 +9,6 @@ import (
 var otherStatements = map[string]string{
 	"INSERT":   "use CREATE SINK … AS SELECT",
 	"DROP":     "a script describes one job: leave the statement out that creates it",
-	"SET":      "settings are WITH options and flags of the command",
 	"USE":      "there is one namespace",
 	"UPDATE":   "streams are read, not changed",
 	"DELETE":   "streams are read, not changed: filter with WHERE",
@@ -28,6 +27,8 @@ func (p *parser) statement() statement {
 		return p.create()
 	case p.isWords("SELECT"), p.isWords("WITH"), p.isSign("("):
 		return &bareQuery{query: p.query()}
+	case p.isWords("SET"):
+		return p.set()
 	case t.kind == word && otherStatements[t.upper] != "":
 		p.fail(t.pos, "not supported: %s: %s", t.upper, otherStatements[t.upper])
 	default:

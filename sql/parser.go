@@ -16,10 +16,11 @@ const (
 
 // Parse parses statements separated by semicolons. Its error is an Errors with the first fault of each statement.
 func Parse(text string) (*Script, error) {
-	p, err := newParser(text)
-	if err != nil {
-		return nil, err
-	}
+	return ParseWith(text, nil)
+}
+
+// script parses all statements.
+func (p *parser) script(text string) (*Script, error) {
 	s := &Script{text: text}
 	for {
 		for p.acceptSign(";") {
@@ -139,7 +140,7 @@ func (t token) shown() string {
 		return "the name " + quoteName(t.text)
 	case stringText:
 		return fmt.Sprintf("the string %q", t.text)
-	case endOfScript, badToken:
+	case endOfScript, badToken, parameter:
 	}
 	return "the end"
 }

@@ -114,6 +114,7 @@ func describe(flags *jobFlags, cfg tidemill.Config, construct func(tidemill.Conf
 	if err != nil {
 		return nil, err
 	}
+	cfg.Parameters = flags.Set
 	job, err := construct(cfg)
 	if err != nil {
 		return nil, wrongError{err}

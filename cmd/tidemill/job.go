@@ -12,8 +12,9 @@ import (
 
 // jobFlags say what the job is.
 type jobFlags struct {
-	Job  string   `arg:"" optional:"" help:"File with SQL statements; - is stdin."`
-	Exec []string `short:"e" help:"SQL statements, instead of a file; may be given more than once." placeholder:"SQL" sep:"none"`
+	Job  string            `arg:"" optional:"" help:"File with SQL statements; - is stdin."`
+	Set  map[string]string `placeholder:"NAME=VALUE" mapsep:"none" help:"Value of ${name} in the SQL; may be given more than once."`
+	Exec []string          `short:"e" help:"SQL statements, instead of a file; may be given more than once." placeholder:"SQL" sep:"none"`
 }
 
 // text returns the SQL of the job.

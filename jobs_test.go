@@ -67,6 +67,12 @@ CREATE SINK s INTO 'file:OUT/s' FORMAT JSON AS
 CREATE SINK g INTO 'file:OUT/g' FORMAT JSON AS
   SELECT window.end, user, n % 3 AS r, count(*) AS c, sum(n) AS s, grouping_id() AS g FROM e
   GROUP BY window(at, '2 seconds'), CUBE (user, n % 3)`},
+	{name: "rows of two queries compared", sinks: []string{"u", "i", "x"}, minRows: 10, script: eventSource + `
+CREATE VIEW low AS SELECT window.end AS t, user FROM e WHERE n < 10 GROUP BY window(at, '1 second'), user;
+CREATE VIEW high AS SELECT window.end AS t, user FROM e WHERE n > 90 GROUP BY window(at, '1 second'), user;
+CREATE SINK u INTO 'file:OUT/u' FORMAT CSV AS SELECT * FROM low UNION SELECT * FROM high;
+CREATE SINK i INTO 'file:OUT/i' FORMAT CSV AS SELECT * FROM low INTERSECT SELECT * FROM high;
+CREATE SINK x INTO 'file:OUT/x' FORMAT CSV AS SELECT w, t FROM low LATERAL VIEW explode(split(user, 'u')) v AS w EXCEPT SELECT user, t FROM high`},
 	{name: "cumulating windows", sinks: []string{"w"}, minRows: 40, script: eventSource + `
 CREATE SINK w INTO 'file:OUT/w' FORMAT CSV AS
   SELECT cumulate_window.start, cumulate_window.end, user, count(*) AS c, sum(n) AS s, max(n) AS hi

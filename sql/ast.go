@@ -72,6 +72,7 @@ type bareQuery struct{ query *query }
 
 // query is one or more terms, which UNION ALL joins, in an order.
 type query struct {
+	op      string // what joins the terms, for messages; "": UNION ALL
 	at      Pos
 	with    []commonTable
 	terms   []term
@@ -85,7 +86,7 @@ type commonTable struct {
 	query *query
 }
 
-// term is a *selectClause or a *query in brackets.
+// term is a *selectClause, a *query in brackets or a *setOperation, which is the only term of its query.
 type term interface {
 	place() Pos
 	print(b *printer)
@@ -97,6 +98,7 @@ type selectClause struct {
 	items    []item
 	from     tableRef
 	joins    []joinClause
+	laterals []lateralView
 	where    node
 	groupBy  []node
 	sets     [][]int // of GROUPING SETS, ROLLUP and CUBE: which of groupBy each has; nil: one set of all

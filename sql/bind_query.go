@@ -82,6 +82,9 @@ func (b *binder) query(c *queryContext, q *query) *relation {
 	if s, ok := q.terms[0].(*selectClause); ok {
 		return b.selectClause(c, s, q)
 	}
+	if s, ok := q.terms[0].(*setOperation); ok {
+		return b.ordered(b.setOperation(c, s), q)
+	}
 	inner := *c
 	inner.last = false
 	return b.ordered(b.query(&inner, q.terms[0].(*query)), q)
@@ -168,9 +171,18 @@ func (b *binder) selectClause(c *queryContext, s *selectClause, q *query) *relat
 		b.fault(s.from.asOf.place(), "FOR SYSTEM_TIME AS OF stands behind a table that is joined")
 		return nil
 	}
-	in, where := b.joined(c, s, b.from(c, s.from, ask))
+	tables := *s
+	if len(s.laterals) > 0 {
+		tables.where = nil // which may need their columns
+	}
+	in, where := b.joined(c, &tables, b.from(c, s.from, ask))
 	if in == nil {
 		return nil
+	}
+	if len(s.laterals) > 0 {
+		if in, where = b.laterals(s, in), s.where; in == nil {
+			return nil
+		}
 	}
 	ok := true
 	if filtered := b.filter(in, b.overRelation(in, "WHERE"), where); filtered != nil {

@@ -12,28 +12,7 @@ import (
 
 // union binds the terms of a UNION ALL: the names are those of the first, types are converted where that is implicit.
 func (b *binder) union(c *queryContext, q *query) *relation {
-	var parts []*relation
-	ok := true
-	for i, t := range q.terms {
-		inner := *c
-		inner.inUnion, inner.unnamed, inner.last = true, i > 0 || c.unnamed, true
-		var r *relation
-		if s, isSelect := t.(*selectClause); isSelect {
-			r = b.selectClause(&inner, s, &query{at: s.at, limit: -1})
-		} else {
-			r = b.query(&inner, t.(*query))
-		}
-		if r == nil {
-			ok = false
-			continue
-		}
-		r = b.visible(r)
-		if len(parts) > 0 && len(r.columns) != len(parts[0].columns) {
-			b.fault(t.place(), "UNION ALL: this SELECT has %d columns, the first one %d", len(r.columns), len(parts[0].columns))
-			ok = false
-		}
-		parts = append(parts, r)
-	}
+	parts, ok := b.unionParts(c, q)
 	if !ok {
 		return nil
 	}
@@ -62,6 +41,32 @@ func (b *binder) union(c *queryContext, q *query) *relation {
 	return r
 }
 
+// unionParts binds the terms.
+func (b *binder) unionParts(c *queryContext, q *query) (parts []*relation, ok bool) {
+	ok = true
+	for i, t := range q.terms {
+		inner := *c
+		inner.inUnion, inner.unnamed, inner.last = true, i > 0 || c.unnamed, true
+		var r *relation
+		if s, isSelect := t.(*selectClause); isSelect {
+			r = b.selectClause(&inner, s, &query{at: s.at, limit: -1})
+		} else {
+			r = b.query(&inner, t.(*query))
+		}
+		if r == nil {
+			ok = false
+			continue
+		}
+		r = b.visible(r)
+		if len(parts) > 0 && len(r.columns) != len(parts[0].columns) {
+			b.fault(t.place(), "%s: this SELECT has %d columns, the first one %d", q.word(), len(r.columns), len(parts[0].columns))
+			ok = false
+		}
+		parts = append(parts, r)
+	}
+	return parts, ok
+}
+
 // unionMode returns the mode of the union: rows that change make the whole a result that changes, and complete results, which
 // come again and again, mix with nothing else.
 func (b *binder) unionMode(q *query, parts []*relation) (mode operators.Mode, aggregated, ok bool) {
@@ -72,8 +77,8 @@ func (b *binder) unionMode(q *query, parts []*relation) (mode operators.Mode, ag
 			continue
 		}
 		if p.mode == operators.Complete || mode == operators.Complete {
-			b.fault(q.terms[i].place(), "UNION ALL: a result of mode %s can't be joined to one of mode %s, because complete gives all its groups "+
-				"again and again: use mode update", p.mode, mode)
+			b.fault(q.terms[i].place(), "%s: a result of mode %s can't be joined to one of mode %s, because complete gives all its groups "+
+				"again and again: use mode update", q.word(), p.mode, mode)
 			return mode, aggregated, false
 		}
 		mode = operators.Update
@@ -91,7 +96,7 @@ func (b *binder) unionFields(c *queryContext, q *query, parts []*relation) ([]ar
 			other := b.schema(p).Field(i)
 			common := commonType(f.Type, other.Type)
 			if common == nil {
-				b.fault(q.terms[k].place(), "UNION ALL: column %d is %s here and %s before: convert one with CAST", i+1,
+				b.fault(q.terms[k].place(), "%s: column %d is %s here and %s before: convert one with CAST", q.word(), i+1,
 					typeName(other.Type), typeName(f.Type))
 				ok = false
 				continue

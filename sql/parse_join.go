@@ -28,7 +28,7 @@ var joinWords = []struct {
 const maxJoins = 64
 
 // joins parses what follows the first table of FROM.
-func (p *parser) joins() []joinClause {
+func (p *parser) joins(s *selectClause) []joinClause {
 	var list []joinClause
 	for !p.failed {
 		j := joinClause{at: p.peek().pos}
@@ -50,7 +50,15 @@ func (p *parser) joins() []joinClause {
 			p.fail(j.at, "FROM joins more than %d tables: put some in a view", maxJoins+1)
 		}
 		if p.isWords("LATERAL") {
-			p.fail(p.peek().pos, "not supported: JOIN LATERAL")
+			if j.kind != operators.InnerJoin && j.kind != operators.LeftJoin {
+				p.fail(j.at, "LATERAL stands behind JOIN, CROSS JOIN or LEFT JOIN")
+			}
+			p.lateralTable(s, lateralView{at: j.at, isOuter: j.kind == operators.LeftJoin})
+			p.acceptWords("ON", "TRUE")
+			continue
+		}
+		if len(s.laterals) > 0 {
+			p.fail(j.at, "LATERAL stands behind all other joins")
 		}
 		j.right = p.tableRef()
 		p.joinCondition(&j, isCross)

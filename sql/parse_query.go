@@ -31,20 +31,7 @@ func (p *parser) query() *query {
 			}
 		}
 	}
-	q.terms = append(q.terms, p.term())
-	for !p.failed {
-		t := p.peek()
-		switch {
-		case p.acceptWords("UNION", "ALL"):
-			q.terms = append(q.terms, p.term())
-			continue
-		case p.isWords("UNION"):
-			p.fail(t.pos, "not supported yet: UNION without ALL, which drops equal rows: write UNION ALL")
-		case p.isWords("INTERSECT"), p.isWords("EXCEPT"), p.isWords("MINUS"):
-			p.fail(t.pos, "not supported yet: %s", t.upper)
-		}
-		break
-	}
+	p.terms(q)
 	p.orderAndLimit(q)
 	return q
 }
@@ -124,7 +111,8 @@ func (p *parser) selectClause() *selectClause {
 	}
 	p.expectWords("FROM")
 	s.from = p.tableRef()
-	s.joins = p.joins()
+	s.joins = p.joins(s)
+	p.laterals(s)
 	p.afterTable()
 	if p.acceptWords("WHERE") {
 		s.where = p.expression()
@@ -234,8 +222,6 @@ func (p *parser) afterTable() {
 		p.fail(t.pos, "not supported: NATURAL JOIN: name the columns with USING")
 	case p.isWords("ASOF"):
 		p.fail(t.pos, "not supported: ASOF JOIN: write JOIN … FOR SYSTEM_TIME AS OF")
-	case p.isWords("LATERAL"):
-		p.fail(t.pos, "not supported: LATERAL VIEW: write explode(…) in the SELECT list, if need be of a query in brackets")
 	case p.isWords("TABLESAMPLE"), p.isWords("PIVOT"), p.isWords("UNPIVOT"):
 		p.fail(t.pos, "not supported: %s", t.upper)
 	case p.isSign("("):

@@ -139,11 +139,7 @@ func (q *query) print(b *printer) {
 		if i > 0 {
 			b.add(" UNION ALL ")
 		}
-		if inner, ok := t.(*query); ok {
-			inner.printInBrackets(b)
-		} else {
-			t.print(b)
-		}
+		printTerm(b, t)
 	}
 	if len(q.orderBy) > 0 {
 		b.add(" ORDER BY ")
@@ -170,6 +166,9 @@ func (s *selectClause) print(b *printer) {
 	s.from.print(b)
 	for i := range s.joins {
 		s.joins[i].print(b)
+	}
+	for i := range s.laterals {
+		s.laterals[i].print(b)
 	}
 	if s.where != nil {
 		b.add(" WHERE ")

@@ -13,7 +13,7 @@ import (
 // jobFlags say what the job is.
 type jobFlags struct {
 	Job  string            `arg:"" optional:"" help:"File with SQL statements; - is stdin."`
-	Set  map[string]string `placeholder:"NAME=VALUE" mapsep:"none" help:"Value of ${name} in the SQL; may be given more than once."`
+	Set  map[string]string `placeholder:"NAME=VALUE" mapsep:"none" help:"Value of $${name} in the SQL; may be given more than once."`
 	Exec []string          `short:"e" help:"SQL statements, instead of a file; may be given more than once." placeholder:"SQL" sep:"none"`
 }
 

@@ -60,7 +60,7 @@ func (r *runCommand) Run(ctx context.Context, s streams) (err error) {
 	reporter := newReporter(s.stderr, r.Quiet)
 	cfg := tidemill.Config{
 		Parameters: r.Set,
-		Interval: r.Interval, CommitEvery: r.CommitEvery, Checkpoint: r.Checkpoint, Compression: r.Compression, DropState: r.DropState, Mode: r.Mode, Lateness: r.Lateness, Align: r.Align, Workers: r.Workers,
+		Interval:   r.Interval, CommitEvery: r.CommitEvery, Checkpoint: r.Checkpoint, Compression: r.Compression, DropState: r.DropState, Mode: r.Mode, Lateness: r.Lateness, Align: r.Align, Workers: r.Workers,
 		MemoryBytes: int64(r.Memory), BlockBytes: int(r.BlockSize), FailOnBadRow: r.OnError == "fail",
 		SinkDir: r.SinksTo, ReplayEveryTick: r.Catchup == "each", Stdin: s.stdin, Stdout: reporter.stdout(s.stdout), Output: r.output(s.stdout),
 		Log: reporter.logger(), OnStatus: reporter.onStatus,

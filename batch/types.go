@@ -168,8 +168,9 @@ func fieldName(s string) string {
 
 // TypeError says what is wrong with the name of a type.
 type TypeError struct {
-	Offset int // in bytes, of the fault in the text
-	Why    string
+	Offset  int // in bytes, of the fault in the text
+	Why     string
+	Unknown string // a word that is the name of no type, if that is the fault
 }
 
 // Error returns what is wrong.
@@ -316,7 +317,9 @@ func (p *typeParser) typ(depth int) arrow.DataType {
 	case "STRUCT":
 		return p.structure(depth)
 	}
-	p.fail(at, "unknown type %q", word)
+	if p.fail(at, "unknown type %q", word); p.fault.Offset == at {
+		p.fault.Unknown = word
+	}
 	return arrow.Null
 }
 

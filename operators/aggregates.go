@@ -18,40 +18,33 @@ func ResultType(fn string, arg arrow.DataType) (arrow.DataType, error) {
 	if arg == nil {
 		return nil, fmt.Errorf("function %s takes an argument, got *", fn)
 	}
-	name := batch.TypeName(arg)
+	arg = batch.Dictless(arg)
 	switch fn {
-	case "sum":
-		switch name {
-		case "BIGINT", "NULL":
-			return batch.BigInt, nil
-		case "DOUBLE":
-			return batch.Double, nil
-		}
-		return nil, fmt.Errorf("function sum takes (BIGINT) or (DOUBLE), got (%s)", name)
-	case "avg":
-		switch name {
-		case "BIGINT", "DOUBLE", "NULL":
-			return batch.Double, nil
-		}
-		return nil, fmt.Errorf("function avg takes (BIGINT) or (DOUBLE), got (%s)", name)
-	case "first", "last", "any_value", "min_by", "max_by":
-		switch name {
-		case "TEXT":
-			return batch.Text, nil
-		case "BOOLEAN", "BIGINT", "DOUBLE", "TIMESTAMP":
+	case "sum", "avg":
+		return sumType(fn, arg)
+	case "first", "last", "any_value", "min_by", "max_by", "min", "max":
+		if batch.IsScalar(arg) {
 			return arg, nil
 		}
-		return nil, fmt.Errorf("function %s takes a value of type BOOLEAN, BIGINT, DOUBLE, TEXT or TIMESTAMP, got (%s)", fn, name)
-	case "min", "max":
-		switch name {
-		case "TEXT":
-			return batch.Text, nil
-		case "BOOLEAN", "BIGINT", "DOUBLE", "TIMESTAMP":
-			return arg, nil
-		}
-		return nil, fmt.Errorf("function %s takes a value that has an order, got (%s)", fn, name)
+		return nil, fmt.Errorf("function %s takes a value that has an order, got (%s)", fn, batch.TypeName(arg))
 	}
 	return nil, fmt.Errorf("unknown aggregate %q: there are %s", fn, strings.Join(AggregateNames(), ", "))
+}
+
+func sumType(fn string, arg arrow.DataType) (arrow.DataType, error) {
+	isInterval := arg == batch.DayTime || arg == batch.YearMonth
+	switch {
+	case isInterval:
+		return arg, nil
+	case arg.ID() == arrow.DECIMAL128:
+		t := decimalResult(fn, arg)
+		return batch.Decimal(t.Precision, t.Scale), nil
+	case arg.ID() == arrow.FLOAT64, fn == "avg" && (batch.IsInteger(arg) || arg.ID() == arrow.NULL):
+		return batch.Double, nil
+	case batch.IsInteger(arg), arg.ID() == arrow.NULL:
+		return batch.BigInt, nil
+	}
+	return nil, fmt.Errorf("function %s takes a number or an INTERVAL, got (%s)", fn, batch.TypeName(arg))
 }
 
 // accumulator holds the intermediate results of one aggregate: words in the records of a pane, and what is rare or has no fixed
@@ -97,18 +90,21 @@ func newAccumulator(mem memory.Allocator, a *AggSpec) accumulator {
 	if acc := newOther(mem, a); acc != nil {
 		return acc
 	}
-	argType := batch.TypeName(a.Arg.Type)
+	argType := batch.Dictless(a.Arg.Type)
 	switch a.Func {
 	case "first", "last", "any_value", "min_by", "max_by":
 		return newChosen(a)
 	case "sum", "avg":
-		if argType == "DOUBLE" {
+		switch argType.ID() {
+		case arrow.FLOAT64:
 			return &doubleSum{isAvg: a.Func == "avg"}
+		case arrow.DECIMAL128:
+			return newDecimalSum(a)
 		}
-		return &intSum{isAvg: a.Func == "avg"}
+		return &intSum{isAvg: a.Func == "avg", dtype: argType}
 	case "min", "max":
-		if argType == "TEXT" {
-			return &textExtreme{isMax: a.Func == "max"}
+		if isBytes(argType) {
+			return &textExtreme{isMax: a.Func == "max", dtype: argType}
 		}
 		return newExtreme(a.Func == "max", a.Arg.Type)
 	}

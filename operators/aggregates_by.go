@@ -145,6 +145,7 @@ type chosen struct {
 	isText      bool
 	dtype       arrow.DataType
 	values      extreme // makes integers of values, and values of integers
+	scratch     [16]byte
 }
 
 // What a chosen knows of the row of a group. The word of a new group is noRowYet.
@@ -166,12 +167,9 @@ const (
 var _ accumulator = (*chosen)(nil)
 
 func newChosen(a *AggSpec) *chosen {
-	t := a.Arg.Type
-	if d, ok := t.(*arrow.DictionaryType); ok {
-		t = d.ValueType
-	}
+	t := batch.Dictless(a.Arg.Type)
 	return &chosen{
-		isLast: a.Func == "last" || a.Func == "max_by", byPlace: !isByFunc(a.Func), isText: t.ID() == arrow.STRING, dtype: t,
+		isLast: a.Func == "last" || a.Func == "max_by", byPlace: !isByFunc(a.Func), isText: isBytes(t), dtype: t,
 	}
 }
 
@@ -204,7 +202,7 @@ func (c *chosen) add(arg arrow.Array, rows, groups []int32) {
 			if isNull(in.Array, i) {
 				c.offer(g, rowOfNull, in.order[i], in.places[i], 0, nil)
 			} else {
-				c.offer(g, rowOfValue, in.order[i], in.places[i], 0, textAt(in.Array, i))
+				c.offer(g, rowOfValue, in.order[i], in.places[i], 0, bytesAt(c.scratch[:0], in.Array, i))
 			}
 		}
 		return
@@ -222,6 +220,14 @@ func (c *chosen) add(arg arrow.Array, rows, groups []int32) {
 		}
 		c.offer(g, known, in.order[i], in.places[i], values[k], nil)
 	}
+}
+
+// bytesAt returns a value that is kept as bytes, in the memory of dst if need be.
+func bytesAt(dst []byte, arr arrow.Array, i int) []byte {
+	if d, ok := arr.(*array.Decimal128); ok {
+		return appendOrdered(dst, d.Value(i))
+	}
+	return textAt(arr, i)
 }
 
 // textAt returns a value of a TEXT column.
@@ -291,7 +297,7 @@ func (c *chosen) result(col *batch.Column, ids []int32) {
 		case row[knownWord] != rowOfValue:
 			col.AppendNull()
 		case c.isText:
-			col.AppendText(c.value(id))
+			appendBytes(col, c.value(id))
 		case c.dtype.ID() == arrow.FLOAT64:
 			col.AppendFloat64(doubleOf(v))
 		case c.dtype.ID() == arrow.BOOL:

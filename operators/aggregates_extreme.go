@@ -158,12 +158,16 @@ func (e *extreme) close() {
 	e.presence.close()
 }
 
-// textExtreme is min and max of TEXT, in order of bytes. The best value of a group is a piece of an arena; pieces that
+// isBytes says whether values are kept as bytes in their order: TEXT, BINARY, and DECIMAL, which no word holds.
+func isBytes(t arrow.DataType) bool { return t.ID() == arrow.STRING || t.ID() == arrow.DECIMAL128 }
+
+// textExtreme is min and max of TEXT, BINARY and DECIMAL, in order of bytes. The best value of a group is a piece of an arena; pieces that
 // were replaced are garbage until the arena is copied, which costs O(1) per replaced byte.
 type textExtreme struct {
 	always
 	presence
 	isMax bool
+	dtype arrow.DataType
 	arena []byte
 	start []int64
 	size  []int32 // length plus one, 0: the group has no value yet
@@ -199,6 +203,11 @@ func (e *textExtreme) add(arg arrow.Array, rows, groups []int32) {
 			if i := a.GetValueIndex(rowOf(rows, k)); entries.IsValid(i) {
 				e.offer(text[offsets[i]:offsets[i+1]], g)
 			}
+		}
+	case *array.Decimal128:
+		var memory [16]byte
+		for k, g := range groups {
+			e.offer(appendOrdered(memory[:0], a.Value(rowOf(rows, k))), g)
 		}
 	}
 }
@@ -264,12 +273,21 @@ func (e *textExtreme) result(col *batch.Column, ids []int32) {
 		if e.size[id] == 0 {
 			col.AppendNull()
 		} else {
-			col.AppendText(e.value(id))
+			appendBytes(col, e.value(id))
 		}
 	}
 }
 
-func (e *textExtreme) state() []arrow.Field { return []arrow.Field{{Name: "value", Type: batch.Text}} }
+// appendBytes appends a value that is kept as bytes.
+func appendBytes(col *batch.Column, v []byte) {
+	if col.Type().ID() == arrow.DECIMAL128 {
+		col.AppendDecimal(orderedDecimal(v))
+		return
+	}
+	col.AppendText(v)
+}
+
+func (e *textExtreme) state() []arrow.Field { return []arrow.Field{{Name: "value", Type: e.dtype}} }
 
 func (e *textExtreme) save(cols []*batch.Column, ids []int32) { e.result(cols[0], ids) }
 

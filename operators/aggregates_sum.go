@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"math/bits"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/tidemill/tidemill/batch"
 )
 
-// intSum is sum(BIGINT) and avg(BIGINT), exact in 128 bits: 2^63 rows of any value fit. The record has the sum modulo 2^64 as a
+// intSum is sum and avg of integers and INTERVAL, exact in 128 bits: 2^63 rows of any value fit. The record has the sum modulo 2^64 as a
 // signed word; how often that passed the end of its range is counted apart, because most sums never do.
 //
 // The sum of 2^63-1 and 2 is the word -2^63+1 and a turn of 1: 1*2^64 + (-2^63+1).
@@ -18,7 +19,8 @@ type intSum struct {
 	presence
 	at    int
 	isAvg bool
-	turns []int64 // per group; groups behind its end have none
+	dtype arrow.DataType // of the values
+	turns []int64        // per group; groups behind its end have none
 }
 
 var _ accumulator = (*intSum)(nil)
@@ -126,7 +128,7 @@ func (s *intSum) subtract(src accumulator, ids, groups []int32) {
 
 func (s *intSum) canSubtract() bool { return true }
 
-func (s *intSum) canFail() bool { return !s.isAvg && len(s.turns) > 0 }
+func (s *intSum) canFail() bool { return !s.isAvg && (len(s.turns) > 0 || s.dtype == batch.YearMonth) }
 
 // halves returns the sum as the halves of 128 bits.
 func (s *intSum) halves(id int32) (high, low int64) {
@@ -143,12 +145,16 @@ func fits(high, low int64) bool { return high == low>>63 }
 
 func (s *intSum) fault(id int32) string {
 	high, low := s.halves(id)
-	if s.isAvg || fits(high, low) {
+	if s.isAvg || fits(high, low) && (s.dtype != batch.YearMonth || low == int64(int32(low))) {
 		return ""
 	}
 	sum := big.NewInt(high)
 	sum.Lsh(sum, 64).Add(sum, new(big.Int).SetUint64(uint64(low)))
-	return fmt.Sprintf("sum: BIGINT overflow: %s", sum)
+	name := "BIGINT"
+	if s.isInterval() {
+		name = batch.TypeName(s.dtype)
+	}
+	return fmt.Sprintf("sum: %s overflow: %s", name, sum)
 }
 
 func (s *intSum) result(col *batch.Column, ids []int32) {
@@ -167,12 +173,34 @@ func (s *intSum) result(col *batch.Column, ids []int32) {
 		switch {
 		case !s.isAvg:
 			col.AppendInt64(low)
+		case s.isInterval():
+			col.AppendInt64(average(high, uint64(low), n))
 		case fits(high, low):
 			col.AppendFloat64(float64(low) / float64(n))
 		default:
 			col.AppendFloat64((math.Ldexp(float64(high), 64) + float64(uint64(low))) / float64(n))
 		}
 	}
+}
+
+func (s *intSum) isInterval() bool { return s.dtype == batch.DayTime || s.dtype == batch.YearMonth }
+
+// average returns the sum high*2^64 + low of n values divided by n, half rounded away from zero.
+func average(high int64, low uint64, n int64) int64 {
+	isNegative := high < 0
+	if isNegative {
+		borrow := uint64(0)
+		low, borrow = bits.Sub64(0, low, 0)
+		high = -high - int64(borrow)
+	}
+	q, rest := bits.Div64(uint64(high), low, uint64(n)) // an average of 64 bits: high is less than n
+	if rest >= uint64(n)-rest {
+		q++
+	}
+	if isNegative {
+		return -int64(q)
+	}
+	return int64(q)
 }
 
 func (s *intSum) state() []arrow.Field {

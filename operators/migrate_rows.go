@@ -8,6 +8,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/tidemill/tidemill/batch"
+	"github.com/tidemill/tidemill/batch/decimal"
 	"github.com/tidemill/tidemill/internal/invariants"
 )
 
@@ -99,9 +100,12 @@ func fillColumn(col *batch.Column, source columnSource, rows arrow.RecordBatch, 
 	switch source.kind {
 	case zeroColumn:
 		for range n {
-			if col.Type().ID() == arrow.FLOAT64 {
+			switch col.Type().ID() {
+			case arrow.FLOAT64:
 				col.AppendFloat64(0)
-			} else {
+			case arrow.DECIMAL128:
+				col.AppendDecimal(decimal.Num{})
+			default:
 				col.AppendInt64(0)
 			}
 		}

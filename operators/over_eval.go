@@ -2,10 +2,12 @@ package operators
 
 import (
 	"context"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/tidemill/tidemill/batch"
+	"github.com/tidemill/tidemill/batch/decimal"
 )
 
 // overEval computes the functions of an over for the rows that come out.
@@ -192,6 +194,10 @@ func (e *overEval) value(col *batch.Column, columns *batch.View, f *OverFunc, ro
 		col.AppendString(v)
 	case batch.Time:
 		col.AppendInt64(int64(v))
+	case time.Duration:
+		col.AppendInt64(v.Microseconds())
+	case decimal.Num:
+		col.AppendDecimal(v)
 	default:
 		col.AppendNull()
 	}

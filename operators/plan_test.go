@@ -165,7 +165,7 @@ func TestResultType(t *testing.T) {
 		{name: "avg", arg: batch.BigInt, want: "DOUBLE"},
 		{name: "min", arg: batch.Timestamp, want: "TIMESTAMP"},
 		{name: "max", arg: batch.Text, want: "TEXT"},
-		{name: "sum", arg: batch.Text, want: "function sum takes (BIGINT) or (DOUBLE), got (TEXT)"},
+		{name: "sum", arg: batch.Text, want: "function sum takes a number or an INTERVAL, got (TEXT)"},
 		{name: "sum", want: "function sum takes an argument, got *"},
 		{name: "max", arg: batch.TextList, want: "function max takes a value that has an order, got (ARRAY<TEXT>)"},
 	} {

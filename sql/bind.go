@@ -381,10 +381,5 @@ func firstOf(names []string) string {
 	return strings.Join(names, ", ")
 }
 
-// typeName is batch.TypeName with INTERVAL.
-func typeName(t arrow.DataType) string {
-	if t.ID() == expr.Interval.ID() {
-		return "INTERVAL"
-	}
-	return batch.TypeName(t)
-}
+// typeName is batch.TypeName.
+func typeName(t arrow.DataType) string { return batch.TypeName(t) }

@@ -197,13 +197,12 @@ func numberOf(n node) (float64, bool) {
 	if !ok {
 		return 0, false
 	}
-	switch v := l.value.(type) {
-	case int64:
-		return float64(v), true
+	switch v := expr.Convert(l.spec(), batch.Double).Value.(type) {
 	case float64:
 		return v, true
+	default:
+		return 0, false
 	}
-	return 0, false
 }
 
 // arguments binds what is left of the arguments.
@@ -263,7 +262,7 @@ func (a *aggregateBinder) converted(i int, s *expr.Spec) *expr.Spec {
 			return nil
 		}
 		to = batch.Boolean
-	case ofDoubles(fn) && isNumeric(s.Type), (fn == "percentile" || fn == "percentile_disc" || fn == "histogram_numeric") && id == arrow.DECIMAL128:
+	case (fn == "sum" || fn == "avg") && s.Type == batch.Text, ofDoubles(fn) && isNumeric(s.Type), (fn == "percentile" || fn == "percentile_disc" || fn == "histogram_numeric") && id == arrow.DECIMAL128:
 		to = batch.Double
 	case fn == "listagg" && id != arrow.NULL:
 		to = batch.Text

@@ -51,7 +51,7 @@ func (e *exprBinder) bind(n node) *expr.Spec {
 	case *name:
 		return e.named(n)
 	case *literal:
-		return expr.Literal(n.value)
+		return n.spec()
 	case *cast:
 		return e.cast(n)
 	case *caseOf:
@@ -262,12 +262,8 @@ func (e *exprBinder) boolean(n node) *expr.Spec {
 
 // isColumnType reports types that are no columns.
 func (b *binder) isColumnType(at Pos, name string, t arrow.DataType) bool {
-	switch t.ID() {
-	case arrow.NULL:
+	if t.ID() == arrow.NULL {
 		b.fault(at, "column %q has no type: write CAST(NULL AS TEXT), or another type", name)
-		return false
-	case expr.Interval.ID():
-		b.fault(at, "column %q is an INTERVAL: intervals stand in arithmetic with a TIMESTAMP only", name)
 		return false
 	}
 	return true

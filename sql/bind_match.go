@@ -278,8 +278,7 @@ func literalInt(l *literal, ok bool) (int64, bool) {
 	if !ok {
 		return 0, false
 	}
-	i, ok := l.value.(int64)
-	return i, ok
+	return wholeOf(l.value)
 }
 
 // aggregate binds an aggregate over the rows of a variable: all columns in its argument are of the same one.

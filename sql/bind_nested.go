@@ -141,10 +141,6 @@ func (e *exprBinder) lambda(c *call, n *lambda, args []*expr.Spec, i int) *expr.
 	if body == nil {
 		return nil
 	}
-	if body.Type.ID() == expr.Interval.ID() {
-		e.faults.add(n.at, "a lambda function can't give an INTERVAL")
-		return nil
-	}
 	s := expr.Lambda(body, params...)
 	e.b.sizes[s] = e.b.size(body) + 1
 	return s

@@ -103,8 +103,7 @@ func (b *binder) orderKey(o orderTerm, outs []output, e *exprBinder) *expr.Spec 
 // ordinal returns the number that n is.
 func ordinal(n node) (int64, bool) {
 	if l, ok := n.(*literal); ok {
-		i, isWhole := l.value.(int64)
-		return i, isWhole
+		return wholeOf(l.value)
 	}
 	return 0, false
 }

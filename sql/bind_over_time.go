@@ -85,7 +85,7 @@ func (w *windowCalls) frameEdge(frame *overFrame, edge node, what string, rows *
 	}
 	l, _ := edge.(*literal)
 	var isRows, isRange bool
-	*rows, isRows = l.value.(int64)
+	*rows, isRows = wholeOf(l.value)
 	*length, isRange = l.value.(time.Duration)
 	switch {
 	case frame.isRows && !isRows:
@@ -169,7 +169,7 @@ func (w *windowCalls) near(c *call, f *operators.OverFunc, args *overArgs) bool 
 	if len(c.args) > 1 {
 		l, isLiteral := c.args[1].(*literal)
 		if isLiteral {
-			f.Offset, isLiteral = l.value.(int64)
+			f.Offset, isLiteral = wholeOf(l.value)
 		}
 		if !isLiteral || f.Offset < 0 || f.Offset > 1<<20 {
 			w.b.fault(c.args[1].place(), "%s takes a number of rows from 0 to 1048576", c.fn)
@@ -183,11 +183,9 @@ func (w *windowCalls) near(c *call, f *operators.OverFunc, args *overArgs) bool 
 	if l == nil {
 		return false
 	}
-	if n, isWhole := l.Value.(int64); isWhole && f.Type.ID() == arrow.FLOAT64 {
-		l = expr.Literal(float64(n))
-	}
+	l = expr.Convert(l, f.Type)
 	switch {
-	case l.Kind != expr.LiteralKind || l.Value != nil && l.Type.ID() != f.Type.ID():
+	case l.Kind != expr.LiteralKind || l.Value != nil && !arrow.TypeEqual(l.Type, f.Type):
 		w.b.fault(c.args[2].place(), "%s: want a constant of type %s where there is no row", c.fn, typeName(f.Type))
 		return false
 	case l.Value != nil:

@@ -5,7 +5,6 @@ import (
 
 	"github.com/apache/arrow-go/v18/arrow"
 
-	"github.com/tidemill/tidemill/batch"
 	"github.com/tidemill/tidemill/operators"
 	"github.com/tidemill/tidemill/operators/expr"
 )
@@ -94,7 +93,7 @@ func (b *binder) unionFields(c *queryContext, q *query, parts []*relation) ([]ar
 		f := &fields[i]
 		for k, p := range parts {
 			other := b.schema(p).Field(i)
-			common := commonType(f.Type, other.Type)
+			common := expr.CommonType(f.Type, other.Type)
 			if common == nil {
 				b.fault(q.terms[k].place(), "%s: column %d is %s here and %s before: convert one with CAST", q.word(), i+1,
 					typeName(other.Type), typeName(f.Type))
@@ -111,20 +110,6 @@ func (b *binder) unionFields(c *queryContext, q *query, parts []*relation) ([]ar
 		}
 	}
 	return fields, ok
-}
-
-// commonType returns what both become without a CAST, nil if there is nothing.
-func commonType(a, t arrow.DataType) arrow.DataType {
-	isNumber := func(t arrow.DataType) bool { return t.ID() == arrow.INT64 || t.ID() == arrow.FLOAT64 }
-	switch {
-	case arrow.TypeEqual(a, t), t.ID() == arrow.NULL:
-		return a
-	case a.ID() == arrow.NULL:
-		return t
-	case isNumber(a) && isNumber(t):
-		return batch.Double
-	}
-	return nil
 }
 
 // asFields returns the node of r, or of a projection that converts its columns.

@@ -141,7 +141,7 @@ func (b *binder) windowRows(c *call, w *operators.WindowSpec) bool {
 	for i, n := range c.args {
 		rows, ok := int64(0), false
 		if l, isLiteral := n.(*literal); isLiteral {
-			rows, ok = l.value.(int64)
+			rows, ok = wholeOf(l.value)
 		}
 		if !ok || rows < 1 {
 			b.fault(n.place(), "count_window takes numbers of rows, which are constants from 1: write for example count_window(100)")

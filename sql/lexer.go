@@ -167,7 +167,8 @@ func isWordStart(r rune) bool { return r == '_' || unicode.IsLetter(r) }
 
 func isDigit(r rune) bool { return r >= '0' && r <= '9' }
 
-// number reads digits, a fraction, an exponent and one of Spark's suffixes L (BIGINT) and D (DOUBLE).
+// number reads digits, a fraction, an exponent and one of Spark's suffixes: L (BIGINT), S (SMALLINT), Y (TINYINT), D (DOUBLE), F (FLOAT)
+// and BD (DECIMAL).
 func (l *lexer) number(t *token) {
 	digits := func() {
 		for isDigit(l.peek()) {
@@ -186,7 +187,9 @@ func (l *lexer) number(t *token) {
 			digits()
 		}
 	}
-	if strings.ContainsRune("lLdD", l.peek()) && l.at < len(l.text) {
+	if rest := l.text[l.at:]; len(rest) > 1 && asciiUpper(rest[:2]) == "BD" {
+		l.skip(2)
+	} else if rest != "" && strings.IndexByte("LSYDFlsydf", rest[0]) >= 0 {
 		l.advance()
 	}
 	t.kind, t.text = number, l.text[t.start:l.at]

@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"math"
@@ -10,7 +11,10 @@ import (
 	"time"
 	"unicode"
 
+	"github.com/apache/arrow-go/v18/arrow"
+
 	"github.com/tidemill/tidemill/batch"
+	"github.com/tidemill/tidemill/batch/decimal"
 	"github.com/tidemill/tidemill/operators/expr"
 )
 
@@ -33,8 +37,7 @@ var intervalUnits = []intervalUnit{
 
 func unitNamed(s string) (time.Duration, error) {
 	s = asciiLower(s)
-	switch strings.TrimSuffix(s, "s") {
-	case "month", "year", "quarter":
+	if monthsOf(s) > 0 {
 		return 0, fmt.Errorf("interval: %q has no fixed length: use days", s)
 	}
 	for _, u := range intervalUnits {
@@ -157,25 +160,78 @@ func parseTimestamp(s string) (batch.Time, error) {
 	return 0, fmt.Errorf("timestamp: want a form like '2026-01-31 12:30:00' or '2026-01-31T12:30:00.5Z': got %q", s)
 }
 
-// parseNumber reads a number token, with the minus before it where there is one.
-func parseNumber(text string, negative bool) (any, error) {
-	digits := text
-	suffix := asciiUpper(text[len(text)-1:])
-	if suffix == "L" || suffix == "D" {
-		digits = text[:len(text)-1]
+// numberSuffixes has the letters behind numbers of types that have no other sign.
+var numberSuffixes = map[arrow.DataType]string{batch.TinyInt: "Y", batch.SmallInt: "S"}
+
+// wholeOf returns the value of an INT or BIGINT literal.
+func wholeOf(value any) (int64, bool) {
+	switch v := value.(type) {
+	case int32:
+		return int64(v), true
+	case int64:
+		return v, true
 	}
+	return 0, false
+}
+
+// spec returns n bound.
+func (n *literal) spec() *expr.Spec {
+	if s, ok := n.value.(*expr.Spec); ok {
+		return s
+	}
+	return expr.Literal(n.value)
+}
+
+// cutSuffix cuts the letters off a number that say its type, in capitals.
+func cutSuffix(text string) (digits, suffix string) {
+	end := len(text)
+	for end > 0 && (text[end-1] < '0' || text[end-1] > '9') && text[end-1] != '.' {
+		end--
+	}
+	return text[:end], asciiUpper(text[end:])
+}
+
+// parseNumber reads a number token, with the minus before it where there is one. As in Spark a whole number is an INT, a BIGINT or a
+// DECIMAL, the first that holds it, one with a point a DECIMAL, and one with an exponent a DOUBLE.
+func parseNumber(text string, negative bool) (any, error) {
+	digits, suffix := cutSuffix(text)
 	if negative {
 		digits = "-" + digits
 	}
-	if isWhole := !strings.ContainsAny(digits, ".eE"); isWhole && suffix != "D" {
-		n, err := strconv.ParseInt(digits, 10, 64)
-		if err != nil {
-			return nil, fmt.Errorf("number out of range of BIGINT: %s: write it with .0 for a DOUBLE", digits)
+	isWhole := !strings.ContainsAny(digits, ".eE")
+	switch suffix {
+	case "L", "S", "Y":
+		if !isWhole {
+			return nil, fmt.Errorf("a number with %s is a whole one: %s", suffix, text)
 		}
-		return n, nil
-	}
-	if suffix == "L" {
-		return nil, fmt.Errorf("a number with L is a whole one: %s", text)
+		t := map[string]arrow.DataType{"L": batch.BigInt, "S": batch.SmallInt, "Y": batch.TinyInt}[suffix]
+		n, err := strconv.ParseInt(digits, 10, 64)
+		low, high, _ := batch.IntRange(t)
+		if err != nil || n < low || n > high {
+			return nil, fmt.Errorf("number out of range of %s: %s", batch.TypeName(t), digits)
+		}
+		if suffix == "L" {
+			return n, nil
+		}
+		return expr.TypedLiteral(t, n), nil
+	case "BD":
+		return parseDecimal(digits)
+	case "F":
+		v, err := strconv.ParseFloat(digits, 32)
+		if err != nil {
+			return nil, fmt.Errorf("number out of range of FLOAT: %s", digits)
+		}
+		return expr.TypedLiteral(batch.Float, v), nil
+	case "":
+		if n, err := strconv.ParseInt(digits, 10, 64); isWhole && err == nil {
+			if n == int64(int32(n)) {
+				return int32(n), nil
+			}
+			return n, nil
+		}
+		if isWhole || !strings.ContainsAny(digits, "eE") {
+			return parseDecimal(digits)
+		}
 	}
 	v, err := strconv.ParseFloat(digits, 64)
 	if err != nil {
@@ -184,20 +240,47 @@ func parseNumber(text string, negative bool) (any, error) {
 	return v, nil
 }
 
+func parseDecimal(digits string) (any, error) {
+	precision, scale, fault := decimal.Digits([]byte(digits))
+	if fault == decimal.Fine {
+		var v decimal.Num
+		if v, fault = decimal.Parse([]byte(digits), precision, scale); fault == decimal.Fine {
+			return expr.Decimal{Value: v, Precision: precision, Scale: scale}, nil
+		}
+	}
+	return nil, fmt.Errorf("number has more than %d digits: %s: write it with an exponent for a DOUBLE", decimal.MaxPrecision, digits)
+}
+
+// typedText returns the literal that a word before a text makes of it: DATE '…', X '…'.
+func typedText(word, text string) (any, error) {
+	if word == "X" {
+		v, err := hex.DecodeString(text)
+		if err != nil {
+			return nil, fmt.Errorf("binary: want an even number of hexadecimal digits: got %q", text)
+		}
+		return expr.TypedLiteral(batch.Binary, string(v)), nil
+	}
+	days, ok := batch.ParseDate([]byte(strings.TrimSpace(text)))
+	if !ok {
+		return nil, fmt.Errorf("date: want a form like '2026-01-31': got %q", text)
+	}
+	return expr.TypedLiteral(batch.Date, days), nil
+}
+
 // insteadOf says what to use for names of types that are not there.
 var insteadOf = map[string]string{"BOOL": "BOOLEAN", "VARIANT": "TEXT", "TIME": "INTERVAL DAY TO SECOND", "UINT": "BIGINT", "INT64": "BIGINT", "FLOAT64": "DOUBLE"}
 
-// typeFault returns a message for a text that begins with the name of no type.
-func typeFault(word string, err error) error {
-	upper := asciiUpper(word)
+// typeFault returns a message for what is wrong with the name of a type.
+func typeFault(fault *batch.TypeError) error {
+	upper := asciiUpper(fault.Unknown)
 	if use, ok := insteadOf[upper]; ok {
 		return fmt.Errorf("not supported: type %s: use %s", upper, use)
 	}
-	if !strings.HasPrefix(err.Error(), "unknown type") {
-		return err
+	if upper == "" {
+		return fault
 	}
 	if near := expr.Nearest(upper, batch.TypeNames()); near != "" {
-		return fmt.Errorf("%w: did you mean %s?", err, near)
+		return fmt.Errorf("%w: did you mean %s?", fault, near)
 	}
-	return fmt.Errorf("%w: there are BOOLEAN, INT, BIGINT, DOUBLE, DECIMAL(10, 2), TEXT, DATE, TIMESTAMP and others", err)
+	return fmt.Errorf("%w: there are BOOLEAN, INT, BIGINT, DOUBLE, DECIMAL(10, 2), TEXT, DATE, TIMESTAMP and others", fault)
 }

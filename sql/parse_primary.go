@@ -66,7 +66,7 @@ func (p *parser) keyword(t, next token) node {
 		if next.kind == stringText || next.kind == number || next.text == "-" && p.peekAt(2).kind == number && p.peekAt(3).kind == word {
 			return p.interval()
 		}
-	case "TIMESTAMP", "TIMESTAMP_LTZ":
+	case "TIMESTAMP", "TIMESTAMP_LTZ", "TIMESTAMP_NTZ":
 		if next.kind == stringText {
 			p.take()
 			ts, err := parseTimestamp(p.take().text)
@@ -75,9 +75,14 @@ func (p *parser) keyword(t, next token) node {
 			}
 			return p.literal(t.pos, ts)
 		}
-	case "DATE", "TIMESTAMP_NTZ", "X":
+	case "DATE", "X":
 		if next.kind == stringText {
-			p.fail(t.pos, "not supported: %s '…': use TIMESTAMP '…'", t.upper)
+			p.take()
+			v, err := typedText(t.upper, p.take().text)
+			if err != nil {
+				p.fail(next.pos, "%v", err)
+			}
+			return p.literal(t.pos, v)
 		}
 	case "EXISTS":
 		if third := p.peekAt(2); next.text == "(" && (third.upper == "SELECT" || third.upper == "WITH") {
@@ -105,6 +110,9 @@ func (p *parser) interval() node {
 	at := p.take().pos
 	t := p.peek()
 	text := ""
+	if t.kind == stringText && p.peekAt(1).kind == word && p.peekAt(2).upper == "TO" {
+		return p.intervalRange(at)
+	}
 	if t.kind == stringText && (p.peekAt(1).kind != word || hasUnit(t.text)) {
 		text = p.take().text
 	} else {
@@ -113,7 +121,7 @@ func (p *parser) interval() node {
 			if taken == 0 {
 				break
 			}
-			if _, err := unitNamed(unit); err != nil && text != "" {
+			if _, err := unitNamed(unit); err != nil && monthsOf(unit) == 0 && text != "" {
 				break
 			}
 			for range taken {
@@ -125,11 +133,25 @@ func (p *parser) interval() node {
 	if text == "" {
 		p.unexpected("a number and a unit")
 	}
-	d, err := parseInterval(text)
+	d, err := intervalValue(text)
 	if err != nil {
 		p.fail(t.pos, "%v", err)
 	}
 	return p.literal(at, d)
+}
+
+// intervalRange parses what follows INTERVAL: a text and two units, as in '1 02:03:04' DAY TO SECOND.
+func (p *parser) intervalRange(at Pos) node {
+	t := p.take()
+	from := p.take()
+	p.take()
+	to := p.peek()
+	p.name("a unit")
+	v, err := parseRange(t.text, from.upper, to.upper)
+	if err != nil {
+		p.fail(t.pos, "%v", err)
+	}
+	return p.literal(at, v)
 }
 
 // intervalPart looks at a number and a unit, without taking them: taken is how many tokens they are, 0 if they are not there.
@@ -264,7 +286,7 @@ func (p *parser) typ(what string) arrow.DataType {
 		for i := 0; p.peekAt(i).kind != endOfScript && p.peekAt(i).start <= first.start+fault.Offset; i++ {
 			at = p.peekAt(i).pos
 		}
-		p.fail(at, "%v", typeFault(first.text, err))
+		p.fail(at, "%v", typeFault(fault))
 		return nil
 	}
 	for p.peek().kind != endOfScript && p.peek().start < first.start+n {

@@ -32,7 +32,7 @@ func TestPrecedence(t *testing.T) {
 		{"other spellings of operators", "a == b != c", "((a = b) <> c)"},
 		{"the null-safe comparison", "a <=> b", "(a <=> b)"},
 		{"whole division", "a div b % c", "((a DIV b) % c)"},
-		{"numbers with suffixes", "1L + 1.5D + 2e3 + .5", "(((1 + 1.5) + 2000.0) + 0.5)"},
+		{"numbers with suffixes", "1L + 1.5D + 2e3 + .5", "(((1L + 1.5D) + 2000D) + 0.5)"},
 		{"quotes are doubled or escaped", `'it''s' || "a\"b" || 'c\nd\u00e4\\'`, "(('it\\'s' || 'a\"b') || 'c\ndä\\\\')"},
 		{"a raw string keeps backslashes", `r'\d+'`, `'\\d+'`},
 		{"LIKE escapes stay", `a LIKE '5\%'`, `(a LIKE '5\\%')`},

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/tidemill/tidemill/batch"
+	"github.com/tidemill/tidemill/batch/decimal"
+	"github.com/tidemill/tidemill/operators/expr"
 )
 
 // printer writes SQL text from which the same tree is parsed: operators are in brackets, names in back quotes where they are
@@ -232,14 +234,28 @@ func (n *literal) print(b *printer) {
 		b.add("NULL")
 	case bool:
 		b.add(asciiUpper(strconv.FormatBool(v)))
+	case int32:
+		b.add(strconv.FormatInt(int64(v), 10))
 	case int64:
-		b.add(strconv.FormatInt(v, 10))
-	case float64:
-		s := strconv.FormatFloat(v, 'g', -1, 64)
-		if !strings.ContainsAny(s, ".e") {
-			s += ".0"
+		s := strconv.FormatInt(v, 10)
+		if v == int64(int32(v)) {
+			s += "L"
 		}
 		b.add(s)
+	case float64:
+		s := strconv.FormatFloat(v, 'g', -1, 64)
+		if !strings.Contains(s, "e") {
+			s += "D"
+		}
+		b.add(s)
+	case expr.Decimal:
+		s := string(decimal.Append(nil, v.Value, v.Scale))
+		if v.Scale == 0 {
+			s += "BD"
+		}
+		b.add(s)
+	case *expr.Spec:
+		b.add(v.String(), numberSuffixes[v.Type])
 	case string:
 		b.text(v)
 	case batch.Time:

@@ -5,6 +5,7 @@ package decimal
 import (
 	"math/bits"
 	"strconv"
+	"unsafe"
 
 	"github.com/apache/arrow-go/v18/arrow/decimal128"
 )
@@ -271,4 +272,36 @@ func Digits(text []byte) (precision, scale int32, fault Fault) {
 		return 0, 0, OutOfRange
 	}
 	return int32(p), int32(s), Fine
+}
+
+// Of returns the BIGINT v as a value of scale 0.
+func Of(v int64) Num { return decimal128.FromI64(v) }
+
+// Double returns the DOUBLE that is nearest to v.
+func Double(v Num, scale int32) float64 {
+	high, low := magnitude(v)
+	if high == 0 && low <= 1<<53 && scale <= 22 { // both are exact, so that the quotient is rounded once (Clinger 1990)
+		d := float64(low) / exactPowers[scale]
+		if v.Sign() < 0 {
+			return -d
+		}
+		return d
+	}
+	var memory [2*half + 8]byte
+	text := appendMagnitude(memory[:0], v)
+	text = append(text, 'e', '-')
+	text = strconv.AppendInt(text, int64(scale), 10)
+	d, err := strconv.ParseFloat(unsafe.String(unsafe.SliceData(text), len(text)), 64)
+	if err != nil {
+		return 0 // never: 38 digits are in range
+	}
+	if v.Sign() < 0 {
+		return -d
+	}
+	return d
+}
+
+// exactPowers has the powers of ten that are DOUBLEs: up to 22, since 5^22 < 2^53.
+var exactPowers = [...]float64{
+	1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22,
 }

@@ -45,7 +45,7 @@ func TestRandomExpressions(t *testing.T) {
 var aliasOrForm = map[string]bool{
 	"!": true, "!=": true, "==": true, "||": true, "array_size": true, "between": true, "cardinality": true, "ceiling": true,
 	"char_length": true, "character_length": true, "dayofmonth": true, "if": true, "ifnull": true, "isnotnull": true, "isnull": true,
-	"lcase": true, "len": true, "mod": true, "negative": true, "nvl": true, "substr": true, "ucase": true,
+	"lcase": true, "len": true, "mod": true, "negative": true, "nvl": true, "signum": true, "substr": true, "typeof": true, "ucase": true,
 }
 
 // isOfNested has the functions that take or give what random columns are not: maps, structs, lists of numbers, lambda functions. Tests of

@@ -33,11 +33,14 @@ var functions = map[string]func(args []any) (any, error){
 	"like":       like,
 	"size":       func(args []any) (any, error) { return int64(len(args[0].([]any))), nil },
 
-	"abs":   abs,
-	"round": round,
-	"floor": func(args []any) (any, error) { return toWhole(args[0], math.Floor) },
-	"ceil":  func(args []any) (any, error) { return toWhole(args[0], math.Ceil) },
-	"sqrt":  func(args []any) (any, error) { return math.Sqrt(args[0].(float64)), nil },
+	"abs":    abs,
+	"round":  func(args []any) (any, error) { return round(args, false) },
+	"bround": func(args []any) (any, error) { return round(args, true) },
+	"sign":   sign,
+	"pmod":   pmod,
+	"floor":  func(args []any) (any, error) { return toWhole(args[0], math.Floor) },
+	"ceil":   func(args []any) (any, error) { return toWhole(args[0], math.Ceil) },
+	"sqrt":   func(args []any) (any, error) { return math.Sqrt(args[0].(float64)), nil },
 
 	"year":              timePart(func(t time.Time) int { return t.Year() }),
 	"month":             timePart(func(t time.Time) int { return int(t.Month()) }),
@@ -188,14 +191,41 @@ func abs(args []any) (any, error) {
 	return args[0], nil
 }
 
-// round works on the shortest decimal form of the value, half away from zero.
-func round(args []any) (any, error) {
+func sign(args []any) (any, error) {
+	x := args[0].(float64)
+	if math.IsNaN(x) || x == 0 {
+		return x, nil
+	}
+	return math.Copysign(1, x), nil
+}
+
+// pmod adds the modulus to a negative rest once.
+func pmod(args []any) (any, error) {
+	rest, err := arithmetic("%", args)
+	switch r := rest.(type) {
+	case int64:
+		if r >= 0 {
+			break
+		}
+		n := big.NewInt(args[1].(int64))
+		sum := new(big.Int).Add(big.NewInt(r), n)
+		return sum.Rem(sum, n).Int64(), nil
+	case float64:
+		if r < 0 {
+			return math.Mod(r+args[1].(float64), args[1].(float64)), nil
+		}
+	}
+	return rest, err
+}
+
+// round works on the shortest decimal form of the value, half away from zero or to the even digit.
+func round(args []any, isEven bool) (any, error) {
 	digits := int64(0)
 	if len(args) == 2 {
 		digits = args[1].(int64)
 	}
 	if n, isBigInt := args[0].(int64); isBigInt {
-		return roundBigInt(n, digits)
+		return roundBigInt(n, digits, isEven)
 	}
 	x := args[0].(float64)
 	if math.IsNaN(x) || math.IsInf(x, 0) || digits > 400 {
@@ -210,12 +240,16 @@ func round(args []any) (any, error) {
 	}
 	exact, _ := new(big.Rat).SetString(strconv.FormatFloat(math.Abs(x), 'g', -1, 64))
 	exact.Mul(exact, scale).Add(exact, big.NewRat(1, 2))
-	whole := new(big.Rat).SetInt(new(big.Int).Quo(exact.Num(), exact.Denom()))
+	floor := new(big.Int).Quo(exact.Num(), exact.Denom())
+	if isEven && exact.IsInt() && floor.Bit(0) == 1 {
+		floor.Sub(floor, big.NewInt(1))
+	}
+	whole := new(big.Rat).SetInt(floor)
 	result, _ := whole.Quo(whole, scale).Float64()
 	return math.Copysign(result, x), nil
 }
 
-func roundBigInt(n, digits int64) (any, error) {
+func roundBigInt(n, digits int64, isEven bool) (any, error) {
 	switch {
 	case digits >= 0:
 		return n, nil
@@ -225,7 +259,12 @@ func roundBigInt(n, digits int64) (any, error) {
 	unit := new(big.Int).Exp(big.NewInt(10), big.NewInt(-digits), nil)
 	half := new(big.Int).Quo(unit, big.NewInt(2))
 	whole := new(big.Int).Abs(big.NewInt(n))
-	whole.Add(whole, half).Quo(whole, unit).Mul(whole, unit)
+	whole.Add(whole, half)
+	units, rest := new(big.Int).QuoRem(whole, unit, new(big.Int))
+	if isEven && rest.Sign() == 0 && units.Bit(0) == 1 {
+		units.Sub(units, big.NewInt(1))
+	}
+	whole.Mul(units, unit)
 	if n < 0 {
 		whole.Neg(whole)
 	}

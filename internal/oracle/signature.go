@@ -20,7 +20,7 @@ type signature struct {
 // signatures has, per type of the result and name, what functions take: everything with up to three arguments that Call accepts
 // and that needs no conversions but between numbers.
 var signatures = sync.OnceValue(func() map[arrow.Type][][]signature {
-	types := append([]arrow.DataType{batch.TextList, expr.Interval}, scalarTypes...)
+	types := append([]arrow.DataType{batch.TextList, batch.DayTime}, scalarTypes...)
 	found := map[arrow.Type][][]signature{}
 	for _, name := range expr.Names() {
 		byResult := map[arrow.Type][]signature{}
@@ -31,7 +31,7 @@ var signatures = sync.OnceValue(func() map[arrow.Type][][]signature {
 				for i, t := range args {
 					specs[i] = &expr.Spec{Kind: expr.ColumnKind, Type: t, Name: "x"}
 				}
-				if s, err := expr.Call(name, constantArgs(nil, name, specs)...); err == nil {
+				if s, err := expr.Call(name, constantArgs(nil, name, specs)...); err == nil && isDrawn(s.Type) && !hasTextCast(s) && !hasIntervals(s) {
 					byResult[s.Type.ID()] = append(byResult[s.Type.ID()], signature{name, args})
 				}
 			}
@@ -48,6 +48,28 @@ var signatures = sync.OnceValue(func() map[arrow.Type][][]signature {
 	}
 	return found
 })
+
+// isDrawn says whether random expressions have values of a type.
+func isDrawn(t arrow.DataType) bool {
+	return slices.ContainsFunc(append([]arrow.DataType{batch.TextList}, scalarTypes...), func(d arrow.DataType) bool { return arrow.TypeEqual(d, t) })
+}
+
+// hasTextCast says whether an argument of s was converted from or to TEXT or TIMESTAMP.
+func hasTextCast(s *expr.Spec) bool {
+	return slices.ContainsFunc(s.Args, func(a *expr.Spec) bool {
+		return a.Func == "cast" && !(isNumber(a.Type) && isNumber(a.Args[0].Type))
+	})
+}
+
+// hasIntervals says whether s has an INTERVAL other than in the sum of a TIMESTAMP and one.
+func hasIntervals(s *expr.Spec) bool {
+	isInterval := func(a *expr.Spec) bool {
+		return a.Type == batch.DayTime || slices.ContainsFunc(a.Args, func(b *expr.Spec) bool { return b.Type == batch.DayTime })
+	}
+	return slices.ContainsFunc(s.Args, isInterval) && s.Type.ID() != arrow.TIMESTAMP
+}
+
+func isNumber(t arrow.DataType) bool { return t.ID() == arrow.INT64 || t.ID() == arrow.FLOAT64 }
 
 // constantArgs replaces arguments that are constants in all calls that make sense, by such that do. r is nil where only their types
 // matter.
@@ -66,7 +88,7 @@ func constantArgs(r *random, name string, args []*expr.Spec) []*expr.Spec {
 	}
 	isType := func(i int, t arrow.Type) bool { return i < len(args) && args[i].Type.ID() == t }
 	for i, a := range args {
-		if a.Type.ID() == arrow.DURATION {
+		if a.Type == batch.DayTime {
 			args[i] = expr.Literal(time.Duration(1))
 			if r != nil {
 				args[i] = expr.Literal(time.Duration(r.Int64N(2_000_000)-1_000_000) * time.Millisecond)
@@ -85,7 +107,7 @@ func constantArgs(r *random, name string, args []*expr.Spec) []*expr.Spec {
 			switch t := args[1+i].Type; {
 			case r != nil:
 				args[1+i] = r.literal(t)
-			case t.ID() != arrow.LIST && t.ID() != arrow.DURATION:
+			case t.ID() != arrow.LIST && t != batch.DayTime:
 				args[1+i], _ = expr.Cast(expr.Literal(nil), t)
 			}
 		}
@@ -102,7 +124,7 @@ func constantArgs(r *random, name string, args []*expr.Spec) []*expr.Spec {
 				args[i] = number(-3, 3)
 			}
 		}
-	case "round", "substring", "substr", "split":
+	case "round", "bround", "substring", "substr", "split":
 		for i := range args {
 			if i > 0 && isType(i, arrow.INT64) && (r == nil || r.chance(70)) {
 				args[i] = number(-3, 5)
@@ -128,7 +150,7 @@ func (r *random) call(schema *arrow.Schema, t arrow.DataType, depth int) *expr.S
 	form := pick(r, pick(r, signatures()[t.ID()]))
 	args := make([]*expr.Spec, len(form.args))
 	for i, argType := range form.args {
-		if argType.ID() == arrow.DURATION {
+		if argType == batch.DayTime {
 			args[i] = expr.Literal(time.Duration(1))
 		} else {
 			args[i] = r.expression(schema, argType, depth-1)

@@ -3,7 +3,6 @@ package expr
 import (
 	"math"
 	"math/bits"
-	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -14,58 +13,27 @@ var (
 	oneBigInt  = []arrow.DataType{batch.BigInt}
 	twoBigInts = []arrow.DataType{batch.BigInt, batch.BigInt}
 	oneDouble  = []arrow.DataType{batch.Double}
-	twoDoubles = []arrow.DataType{batch.Double, batch.Double}
 )
 
 var arithmeticFunctions = []function{
-	{
-		name: "+", doc: "The sum; a row where BIGINT overflows is bad.",
-		syntax: "a + b of BIGINT, DOUBLE, or TIMESTAMP and INTERVAL → BIGINT, DOUBLE or TIMESTAMP",
-		overloads: []overload{
-			{params: twoDoubles, result: batch.Double, run: addDoubles},
-			{params: twoBigInts, result: batch.BigInt, run: addBigInts},
-			{params: []arrow.DataType{batch.Timestamp, Interval}, result: batch.Timestamp, prepare: prepareShift},
-			{params: []arrow.DataType{Interval, batch.Timestamp}, result: batch.Timestamp, prepare: prepareShift},
-		},
-	},
-	{
-		name: "-", aliases: []string{"negative"}, doc: "The difference, or the number with its sign changed; a row where BIGINT overflows is bad.",
-		syntax: "a - b of BIGINT, DOUBLE, or TIMESTAMP and INTERVAL, or -a → BIGINT, DOUBLE or TIMESTAMP",
-		overloads: []overload{
-			{params: twoDoubles, result: batch.Double, run: subtractDoubles},
-			{params: twoBigInts, result: batch.BigInt, run: subtractBigInts},
-			{params: []arrow.DataType{batch.Timestamp, Interval}, result: batch.Timestamp, prepare: prepareShift},
-			{params: oneDouble, result: batch.Double, run: negateDoubles},
-			{params: oneBigInt, result: batch.BigInt, run: negateBigInts},
-			{params: []arrow.DataType{Interval}, result: Interval}, // of constants only: Fold computes it
-		},
-	},
-	{
-		name: "*", doc: "The product; a row where BIGINT overflows is bad.",
-		syntax: "a * b of BIGINT, DOUBLE → BIGINT, DOUBLE",
-		overloads: []overload{
-			{params: twoDoubles, result: batch.Double, run: multiplyDoubles},
-			{params: twoBigInts, result: batch.BigInt, run: multiplyBigInts},
-		},
-	},
-	{
-		name: "/", doc: "The quotient, always DOUBLE; a row that divides by zero is bad.",
-		syntax:    "a / b of BIGINT, DOUBLE → DOUBLE",
-		overloads: []overload{{params: twoDoubles, result: batch.Double, run: divideDoubles}},
-	},
-	{
-		name: "%", aliases: []string{"mod"}, doc: "What is left of a division, with the sign of a; a row that divides by zero is bad.",
-		syntax: "a % b of BIGINT, DOUBLE → BIGINT, DOUBLE",
-		overloads: []overload{
-			{params: twoDoubles, result: batch.Double, run: modDoubles},
-			{params: twoBigInts, result: batch.BigInt, run: modBigInts},
-		},
-	},
-	{
-		name: "div", doc: "The whole part of the quotient; a row that divides by zero or overflows is bad.",
-		syntax:    "a DIV b of BIGINT → BIGINT",
-		overloads: []overload{{params: twoBigInts, result: batch.BigInt, run: divBigInts}},
-	},
+	arithmeticFunction("+", "a + b of numbers, or of DATE or TIMESTAMP and INTERVAL, of DATE and a whole number → the type of the operands",
+		"The sum; a row where it is out of range is bad."),
+	arithmeticFunction("-", "a - b as with +, DATE or TIMESTAMP less another → INTERVAL, or -a → the type of the operands",
+		"The difference, or the number or INTERVAL with its sign changed; a row where it is out of range is bad.", "negative"),
+	arithmeticFunction("*", "a * b of numbers, or of INTERVAL and a number → the type of the operands",
+		"The product; a row where it is out of range is bad."),
+	arithmeticFunction("/", "a / b of numbers, or of INTERVAL and a number → DOUBLE, DECIMAL or INTERVAL",
+		"The quotient: DECIMAL of DECIMAL, else DOUBLE; a row that divides by zero is bad."),
+	arithmeticFunction("%", "a % b of numbers → the type of the operands",
+		"What is left of a division, with the sign of a; a row that divides by zero is bad.", "mod"),
+	arithmeticFunction("div", "a DIV b of whole numbers, DECIMAL or INTERVAL → BIGINT",
+		"The whole part of the quotient; a row that divides by zero or overflows is bad."),
+	arithmeticFunction("pmod", "pmod(a, b) of numbers → the type of the operands",
+		"What is left of a division, from 0 to b for a positive b; a row that divides by zero is bad."),
+}
+
+func arithmeticFunction(name, syntax, doc string, aliases ...string) function {
+	return function{name: name, aliases: aliases, syntax: syntax, doc: doc, resolve: resolveArithmetic, build: newArithmetic, isStrict: true}
 }
 
 const overflow = "BIGINT overflow: %d %s %d"
@@ -235,43 +203,50 @@ func modDoubles(c *kernel) {
 	}
 }
 
+func pmodBigInts(c *kernel) {
+	out, a, b := c.out.Int64s(), c.args[0].ints, c.args[1].ints
+	for _, i := range c.rows {
+		if b[i] == 0 {
+			c.fail(i, "division by zero: pmod(%d, 0)", a[i])
+			continue
+		}
+		r := a[i] % b[i]
+		if r < 0 {
+			r = addModulus(r, b[i])
+		}
+		out[i] = r
+	}
+}
+
+// addModulus returns (r + n) % n for a negative r, as Spark does: with a negative n the result is negative.
+func addModulus(r, n int64) int64 {
+	if n > 0 {
+		return r + n
+	}
+	if sum := r + n; sum < 0 {
+		return sum % n
+	}
+	return int64(-(uint64(-r) + uint64(-n)) % uint64(-n)) // the sum is below -2^63
+}
+
+func pmodDoubles(c *kernel) {
+	out, a, b := c.out.Float64s(), c.args[0].floats, c.args[1].floats
+	for _, i := range c.rows {
+		if b[i] == 0 {
+			c.fail(i, "division by zero: pmod(%v, 0)", a[i])
+			continue
+		}
+		r := math.Mod(a[i], b[i])
+		if r < 0 {
+			r = math.Mod(r+b[i], b[i])
+		}
+		out[i] = r
+	}
+}
+
 func negateDoubles(c *kernel) {
 	out, a := c.out.Float64s(), c.args[0].floats
 	for _, i := range c.rows {
 		out[i] = -a[i]
 	}
-}
-
-// prepareShift makes the kernel of TIMESTAMP ± INTERVAL.
-func prepareShift(s *Spec) (func(c *kernel), error) {
-	times, interval := 0, 1
-	if s.Args[0].Type.ID() == arrow.DURATION {
-		times, interval = 1, 0
-	}
-	if s.Args[interval].isNull() {
-		return func(c *kernel) {
-			for _, i := range c.rows {
-				c.out.SetNull(int(i))
-			}
-		}, nil
-	}
-	d, isConstant := s.Args[interval].Value.(time.Duration)
-	if !isConstant {
-		return nil, &TypeError{Func: s.Func, Why: "INTERVAL must be constant", Got: argTypes(s.Args)}
-	}
-	us := d.Microseconds()
-	if s.Func == "-" {
-		us = -us
-	}
-	return func(c *kernel) {
-		out, ts := c.out.Int64s(), c.args[times].ints
-		for _, i := range c.rows {
-			moved := ts[i] + us
-			if (ts[i]^moved)&(us^moved) < 0 {
-				c.fail(i, "TIMESTAMP overflow: %s %+d µs", batch.Time(ts[i]), us)
-				continue
-			}
-			out[i] = moved
-		}
-	}, nil
 }

@@ -51,8 +51,8 @@ func (e *TypeError) Error() string {
 }
 
 // Call returns name(args…), with name a function or operator in lower case or one of its aliases. It chooses the overload and
-// converts arguments where that loses nothing that SQL minds: BIGINT to DOUBLE, NULL to anything, a TEXT constant to TIMESTAMP in
-// comparisons. TEXT never becomes a number. Its errors are *UnknownFunctionError, *TypeError, or say what is wrong with a constant.
+// converts arguments as Spark does in ANSI mode: to wider numbers, DATE to TIMESTAMP, TEXT to what it stands beside, NULL to
+// anything. Its errors are *UnknownFunctionError, *TypeError, or say what is wrong with a constant.
 func Call(name string, args ...*Spec) (*Spec, error) {
 	f := functions[name]
 	if f == nil {
@@ -82,48 +82,36 @@ func Call(name string, args ...*Spec) (*Spec, error) {
 	return call(f.name, o.result, args...), nil
 }
 
-// convert returns e as a t, where that is an implicit conversion. Constants are converted at once.
+// convert returns e as a t, where that is an implicit conversion. Constants are converted at once, where that is always right.
 func convert(e *Spec, t arrow.DataType) *Spec {
 	if isSame(e.Type, t) {
 		return e
 	}
 	if e.Kind == LiteralKind {
-		switch v := e.Value.(type) {
-		case nil:
+		if e.Value == nil {
 			return null(t)
-		case int64:
-			if t.ID() == arrow.FLOAT64 {
+		}
+		if v, ok := e.Value.(int64); ok && classOf(e.Type) == intClass {
+			switch {
+			case t == batch.Double:
 				return Literal(float64(v))
+			case classOf(t) == intClass && widthOf(t) >= widthOf(e.Type):
+				return typedLiteral(t, v)
 			}
+		}
+		if s := castConstant(call("cast", t, e)); s != nil {
+			return s
 		}
 	}
 	return call("cast", t, e)
 }
 
-// commonType returns the type that all args become, arrow.Null if all are NULL, nil if there is none.
-func commonType(args []*Spec) arrow.DataType {
-	common := arrow.Null
-	for _, a := range args {
-		t := a.Type
-		switch {
-		case t.ID() == arrow.DURATION:
-			return nil
-		case t.ID() == arrow.NULL || isSame(t, common):
-		case common.ID() == arrow.NULL:
-			common = t
-		case common.ID() == arrow.INT64 && t.ID() == arrow.FLOAT64:
-			common = t
-		case common.ID() == arrow.FLOAT64 && t.ID() == arrow.INT64:
-		default:
-			return nil
-		}
-	}
-	return common
-}
-
 // unify converts args to their common type.
 func unify(name string, args []*Spec) ([]*Spec, arrow.DataType, error) {
-	t := commonType(args)
+	return unifyTo(name, args, commonType(args))
+}
+
+func unifyTo(name string, args []*Spec, t arrow.DataType) ([]*Spec, arrow.DataType, error) {
 	if t == nil {
 		return nil, nil, &TypeError{Func: name, Why: "arguments have no common type", Got: argTypes(args)}
 	}
@@ -151,15 +139,20 @@ func unifyCompared(name string, args []*Spec) ([]*Spec, error) {
 		}
 	}
 	got := args
-	args, t, err := unify(name, args)
+	args, t, err := unifyTo(name, args, comparedType(args))
 	if err != nil {
 		if wrong, ok := errors.AsType[*TypeError](err); ok {
 			wrong.Why = "operands can't be compared"
 		}
 		return nil, err
 	}
-	if !isScalar(t.ID()) && t.ID() != arrow.NULL && (!isNestedType(t) || !isOrdered(t)) {
+	if !batch.IsScalar(t) && t.ID() != arrow.NULL && (!isNestedType(t) || !isOrdered(t)) {
 		return nil, &TypeError{Func: name, Why: "operands can't be compared", Got: argTypes(got)}
+	}
+	for i, a := range args {
+		if a != got[i] && a.Func == "cast" && a.Args[0].Kind == LiteralKind { // it can't be computed, and so no row can
+			return nil, fmt.Errorf("%s: %s is no %s", name, got[i], typeName(t))
+		}
 	}
 	if t.ID() == arrow.NULL { // any type will do
 		for i := range args {
@@ -181,7 +174,7 @@ func checkCount(name, takes string, args []*Spec, low, high int) error {
 func convertAll(name, takes string, args []*Spec, t arrow.DataType) ([]*Spec, error) {
 	args = slices.Clone(args)
 	for i, a := range args {
-		if a.Type.ID() != arrow.NULL && !isSame(a.Type, t) {
+		if _, fits := conversionCost(a.Type, t); !fits {
 			return nil, &TypeError{Func: name, Takes: []string{takes}, Got: argTypes(args)}
 		}
 		args[i] = convert(a, t)

@@ -28,7 +28,7 @@ func resolveCast(name string, _ []*Spec) (*Spec, error) {
 }
 
 func newCast(e *env, s *Spec, args []Expr) (Expr, error) {
-	run := castKernel(s.Args[0].Type.ID(), s.Type.ID())
+	run := castKernel(s.Args[0].Type, s.Type)
 	if run == nil {
 		return nil, fmt.Errorf("%s: %s has no conversion to %s", s.Func, typeName(s.Args[0].Type), typeName(s.Type))
 	}
@@ -42,27 +42,57 @@ func (e *env) kernel(name string, s *Spec, args []Expr, run func(*kernel)) *kern
 	return &kernel{name: name, args: newOperands(e, args), run: run, out: batch.NewColumn(e.mem, s.Type)}
 }
 
+// castRuns has the kernels of casts by the classes of both types. Those to integers and doubles make the widest type.
+var castRuns = map[[2]class]func(*kernel){
+	{intClass, boolClass}: boolFromBigInt, {doubleClass, boolClass}: boolFromDouble, {textClass, boolClass}: boolFromText, {decimalClass, boolClass}: boolFromDecimal,
+	{intClass, intClass}: copyBigInts, {boolClass, intClass}: bigIntFromBool, {doubleClass, intClass}: bigIntFromDouble, {textClass, intClass}: bigIntFromText,
+	{timeClass, intClass}: bigIntFromTime, {decimalClass, intClass}: bigIntFromDecimal,
+	{doubleClass, doubleClass}: copyDoubles, {boolClass, doubleClass}: doubleFromBool, {intClass, doubleClass}: doubleFromBigInt,
+	{textClass, doubleClass}: doubleFromText, {timeClass, doubleClass}: doubleFromTime, {decimalClass, doubleClass}: doubleFromDecimal,
+	{decimalClass, decimalClass}: decimalFromDecimal, {boolClass, decimalClass}: decimalFromBool, {intClass, decimalClass}: decimalFromBigInt,
+	{doubleClass, decimalClass}: decimalFromDouble, {textClass, decimalClass}: decimalFromText, {timeClass, decimalClass}: decimalFromTime,
+	{textClass, binaryClass}: copyTexts, {binaryClass, textClass}: textFromBinary,
+	{intClass, timeClass}: timeFromBigInt, {doubleClass, timeClass}: timeFromDouble, {textClass, timeClass}: timeFromText, {decimalClass, timeClass}: timeFromDecimal,
+	{dateClass, timeClass}: timeFromDate, {timeClass, dateClass}: dateFromTime, {textClass, dateClass}: dateFromText,
+	{textClass, dayTimeClass}: dayTimeFromText, {textClass, yearMonthClass}: yearMonthFromText,
+}
+
 // castKernel returns the kernel of a cast between two types, nil if there is none.
-func castKernel(from, to arrow.Type) func(*kernel) {
-	switch to {
-	case arrow.BOOL:
-		return map[arrow.Type]func(*kernel){arrow.INT64: boolFromBigInt, arrow.FLOAT64: boolFromDouble, arrow.STRING: boolFromText}[from]
-	case arrow.INT64:
-		return map[arrow.Type]func(*kernel){
-			arrow.BOOL: bigIntFromBool, arrow.FLOAT64: bigIntFromDouble, arrow.STRING: bigIntFromText, arrow.TIMESTAMP: bigIntFromTime,
-		}[from]
-	case arrow.FLOAT64:
-		return map[arrow.Type]func(*kernel){
-			arrow.BOOL: doubleFromBool, arrow.INT64: doubleFromBigInt, arrow.STRING: doubleFromText, arrow.TIMESTAMP: doubleFromTime,
-		}[from]
-	case arrow.STRING:
-		if isScalar(from) {
-			return textFromAny
-		}
-	case arrow.TIMESTAMP:
-		return map[arrow.Type]func(*kernel){arrow.INT64: timeFromBigInt, arrow.FLOAT64: timeFromDouble, arrow.STRING: timeFromText}[from]
+func castKernel(from, to arrow.DataType) func(*kernel) {
+	x, y := classOf(from), classOf(to)
+	run := castRuns[[2]class{x, y}]
+	switch {
+	case run == nil && y == textClass && x != otherClass:
+		return textFromAny
+	case run == nil || y == doubleClass && (to != batch.Float || from == batch.Float):
+		return run
+	case x == textClass && to == batch.Float:
+		return floatFromText
+	case y == intClass || y == doubleClass:
+		return narrowedCast(run, to)
 	}
-	return nil
+	return run
+}
+
+// narrowedCast is narrowed with the messages of casts.
+func narrowedCast(run func(*kernel), t arrow.DataType) func(*kernel) {
+	low, high, _ := batch.IntRange(t)
+	if t.ID() == arrow.FLOAT64 || low == math.MinInt64 {
+		return narrowed(run, t)
+	}
+	return func(c *kernel) {
+		run(c)
+		out := c.out.Int64s()
+		for _, i := range c.rows {
+			if v := out[i]; (v < low || v > high) && !c.out.IsNull(int(i)) {
+				if a := &c.args[0]; classOf(a.arr.DataType()) == textClass {
+					c.failText(i, a.bytes(i), "")
+				} else {
+					c.failCast(i, isNo, batch.AppendValue(nil, a.arr, int(i)))
+				}
+			}
+		}
+	}
 }
 
 func boolFromBigInt(c *kernel) {
@@ -96,7 +126,7 @@ func bigIntFromDouble(c *kernel) {
 	for _, i := range c.rows {
 		v, fits := toBigInt(a[i])
 		if !fits {
-			c.failCast(i, "%s is no BIGINT", batch.AppendDouble(nil, a[i]))
+			c.failCast(i, isNo, batch.AppendDouble(nil, a[i]))
 			continue
 		}
 		out[i] = v
@@ -177,7 +207,7 @@ func bigIntFromText(c *kernel) {
 		v, ok := batch.ShortInt(s)
 		if !ok {
 			if v, ok = parseBigInt(trimBytes(s)); !ok {
-				c.failText(i, s, "no BIGINT")
+				c.failText(i, s, "")
 				continue
 			}
 		}
@@ -209,22 +239,31 @@ func timeFromText(c *kernel) {
 	}
 }
 
+// isNo is the format of failCast for a value that the type of the result does not have.
+const isNo = ""
+
 // failCast is fail without cost in a TRY_CAST.
 func (c *kernel) failCast(i int32, format string, value []byte) {
-	if c.quiet {
+	switch {
+	case c.quiet:
 		c.out.SetNull(int(i))
-		return
+	case format == isNo:
+		c.fail(i, "%s is no %s", value, typeName(c.out.Type()))
+	default:
+		c.fail(i, format, value)
 	}
-	c.fail(i, format, value)
 }
 
-// failText reports that text is not what it should be.
+// failText reports that text is not what it should be: what, or, where that is empty, a value of the result's type.
 func (c *kernel) failText(i int32, text []byte, what string) {
-	if c.quiet {
+	switch {
+	case c.quiet:
 		c.out.SetNull(int(i))
-		return
+	case what == "":
+		c.fail(i, "%s is no %s", quote(text), typeName(c.out.Type()))
+	default:
+		c.fail(i, "%s is %s", quote(text), what)
 	}
-	c.fail(i, "%s is %s", quote(text), what)
 }
 
 // trimBytes cuts blanks and control characters off both ends, as Spark's casts do.
@@ -288,7 +327,10 @@ func parseBigInt(s []byte) (int64, bool) {
 }
 
 // parseDouble reads a decimal number, inf, infinity or nan. What is too large is infinite.
-func parseDouble(s []byte) (float64, bool) {
+func parseDouble(s []byte) (float64, bool) { return parseFloat(s, 64) }
+
+// parseFloat is parseDouble for a number of so many bits.
+func parseFloat(s []byte, bits int) (float64, bool) {
 	if len(s) == 0 {
 		return 0, false
 	}
@@ -299,7 +341,7 @@ func parseDouble(s []byte) (float64, bool) {
 	if !isNumber { // ParseFloat also reads hexadecimal and underscores
 		return parseSpecialDouble(s)
 	}
-	v, err := strconv.ParseFloat(unsafe.String(unsafe.SliceData(s), len(s)), 64)
+	v, err := strconv.ParseFloat(unsafe.String(unsafe.SliceData(s), len(s)), bits)
 	return v, err == nil || errors.Is(err, strconv.ErrRange)
 }
 

@@ -87,11 +87,15 @@ func resolveNullif(name string, args []*Spec) (*Spec, error) {
 	if err := checkCount(name, "two arguments", args, 2, 2); err != nil {
 		return nil, err
 	}
-	args, err := unifyCompared(name, args)
+	compared, err := unifyCompared(name, args)
 	if err != nil {
 		return nil, err
 	}
-	return call(name, args[0].Type, args...), nil
+	if isSame(compared[0].Type, args[0].Type) {
+		return call(name, args[0].Type, compared...), nil
+	}
+	// The result keeps the type that the first argument had before it was compared.
+	return call("case", args[0].Type, call("=", batch.Boolean, compared...), null(args[0].Type), args[0]), nil
 }
 
 func resolveExtreme(name string, args []*Spec) (*Spec, error) {

@@ -8,6 +8,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/tidemill/tidemill/batch"
+	"github.com/tidemill/tidemill/batch/decimal"
 )
 
 // coded is an expression over one TEXT column. Where that is a dictionary whose entries are fewer than half of the live rows, it
@@ -42,7 +43,7 @@ var (
 // newCoded returns inner itself where there is nothing to be gained: it is no call, or not over one TEXT column alone.
 func newCoded(e *env, s *Spec, inner Expr) Expr {
 	column := -1
-	if s.Kind != CallKind || !isScalar(s.Type.ID()) || !s.isOver(&column) || column < 0 {
+	if s.Kind != CallKind || !batch.IsScalar(s.Type) || !s.isOver(&column) || column < 0 || s.Type == batch.Binary {
 		return inner
 	}
 	fields := make([]arrow.Field, column+1)
@@ -70,7 +71,7 @@ func (s *Spec) isOver(column *int) bool {
 	if s.Kind == ColumnKind {
 		isSameColumn := *column < 0 || *column == s.Column
 		*column = s.Column
-		return isSameColumn && s.Type.ID() == arrow.STRING
+		return isSameColumn && s.Type.ID() == arrow.STRING && s.Type != batch.Binary
 	}
 	for _, a := range s.Args {
 		if !a.isOver(column) {
@@ -104,6 +105,9 @@ func (c *coded) Eval(ctx context.Context, in batch.Batch, bad BadRow) (arrow.Arr
 	case *array.Float64:
 		c.out.Reset(len(codes))
 		gatherCodes(c.out.Float64s(), r.Float64Values(), codes, c.env.rows(&in))
+	case *array.Decimal128:
+		c.out.Reset(len(codes))
+		gatherCodes(c.out.Decimals(), r.Values(), codes, c.env.rows(&in))
 	default:
 		c.out.Reset(len(codes))
 		gatherCodes(c.out.Int64s(), batch.Int64s(r), codes, c.env.rows(&in))
@@ -111,7 +115,7 @@ func (c *coded) Eval(ctx context.Context, in batch.Batch, bad BadRow) (arrow.Arr
 	return c.out.Array(), nil
 }
 
-func gatherCodes[T int64 | float64](dst, results []T, codes, rows []int32) {
+func gatherCodes[T int64 | float64 | decimal.Num](dst, results []T, codes, rows []int32) {
 	for _, i := range rows {
 		dst[i] = results[codes[i]]
 	}

@@ -7,9 +7,10 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/tidemill/tidemill/batch"
+	"github.com/tidemill/tidemill/batch/decimal"
 )
 
-const comparisonSyntax = " of two BOOLEAN, numbers, TEXT or TIMESTAMP → BOOLEAN"
+const comparisonSyntax = " of two values that have a common type → BOOLEAN"
 
 var comparisonFunctions = []function{
 	comparisonFunction("=", "=="),
@@ -113,6 +114,11 @@ func pickEqual(dst, rows []int32, a, b *operand, negated bool) []int32 {
 		n = pickEqualValues(free, rows, a.ints, b.ints, b.literal != nil, negated)
 	case arrow.FLOAT64:
 		n = pickEqualValues(free, rows, a.floats, b.floats, b.literal != nil, negated)
+	case arrow.DECIMAL128:
+		for _, i := range rows {
+			free[n] = i
+			n = add(n, (a.nums[i] == b.nums[i]) != negated)
+		}
 	case arrow.BOOL:
 		for _, i := range rows {
 			free[n] = i
@@ -157,6 +163,11 @@ func pickLess(dst, rows []int32, a, b *operand, negated bool) []int32 {
 		n = pickLessValues(free, rows, a.ints, b.ints, a.literal != nil, b.literal != nil, negated)
 	case arrow.FLOAT64:
 		n = pickLessValues(free, rows, a.floats, b.floats, a.literal != nil, b.literal != nil, negated)
+	case arrow.DECIMAL128:
+		for _, i := range rows {
+			free[n] = i
+			n = add(n, (decimal.Compare(a.nums[i], b.nums[i]) < 0) != negated)
+		}
 	case arrow.BOOL:
 		for _, i := range rows {
 			free[n] = i

@@ -10,6 +10,7 @@ import (
 	"github.com/zeebo/xxh3"
 
 	"github.com/tidemill/tidemill/batch"
+	"github.com/tidemill/tidemill/batch/decimal"
 )
 
 // viewParts looks at the elements of a list or map, or the fields of a struct. A field counts as it stands, whether or not the struct
@@ -70,6 +71,8 @@ func (o *operand) compareAt(i int32, other *operand, j int32) int {
 		return cmp.Compare(o.ints[i], other.ints[j])
 	case arrow.FLOAT64:
 		return compareDoubles(o.floats[i], other.floats[j])
+	case arrow.DECIMAL128:
+		return decimal.Compare(o.nums[i], other.nums[j])
 	case arrow.BOOL:
 		return int(bitOf(o.bit(i))) - int(bitOf(other.bit(j)))
 	case arrow.STRING:
@@ -123,7 +126,7 @@ func isOrdered(t arrow.DataType) bool {
 			}
 		}
 	}
-	return t.ID() != arrow.DURATION
+	return true
 }
 
 // nullHash is the hash of NULL: any odd number.
@@ -169,6 +172,8 @@ func (o *operand) hashAt(i int32) uint64 {
 		return mixHash(uint64(o.ints[i]))
 	case arrow.FLOAT64:
 		return mixHash(doubleHash(o.floats[i]))
+	case arrow.DECIMAL128:
+		return mixHash(o.nums[i].LowBits() ^ mixHash(uint64(o.nums[i].HighBits())))
 	case arrow.BOOL:
 		return mixHash(uint64(bitOf(o.bit(i))))
 	case arrow.STRING:

@@ -59,8 +59,8 @@ type Spec struct {
 	Column int    // ColumnKind: index in the input's schema; ParamKind: how many parameters are declared around it
 	Name   string // ColumnKind, ParamKind: name of the column or parameter
 
-	// Value is the constant of a LiteralKind: nil (NULL), bool, int64, float64, string, batch.Time, or time.Duration, whose Type
-	// is Interval.
+	// Value is the constant of a LiteralKind: nil (NULL), bool, int64 (of every type that is stored as BIGINT), float64, string,
+	// decimal.Num, batch.Time, or, for INTERVAL DAY TO SECOND, time.Duration as far as that reaches, and int64 beyond.
 	Value any
 
 	// Func is the name in lower case: upper, +, =, and, or, not, case (WHEN, THEN, WHEN, THEN, …, ELSE), coalesce,
@@ -70,6 +70,3 @@ type Spec struct {
 	// User is the function, where it is not one of this package, and Func its name.
 	User *UserFunc
 }
-
-// Interval is the type of INTERVAL literals, which exist only in arithmetic with TIMESTAMP.
-var Interval arrow.DataType = arrow.FixedWidthTypes.Duration_us

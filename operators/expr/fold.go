@@ -2,7 +2,6 @@ package expr
 
 import (
 	"context"
-	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
@@ -48,14 +47,10 @@ func Fold(s *Spec) *Spec {
 		if opposite, has := opposites[inner.Func]; has {
 			return call(opposite, batch.Boolean, inner.Args...)
 		}
-	case s.Type.ID() == arrow.DURATION && isConstant:
-		if d, isInterval := args[0].Value.(time.Duration); isInterval {
-			return Literal(-d)
-		}
 	case hasNull && !hasCall && isStrict(s.Func): // a call may have bad rows, which must not be hidden
 		return null(s.Type)
 	}
-	if f.Kind == CallKind && isConstant && isScalar(s.Type.ID()) {
+	if f.Kind == CallKind && isConstant && batch.IsScalar(s.Type) {
 		if v := evalConstant(f); v != nil {
 			return v
 		}
@@ -66,7 +61,7 @@ func Fold(s *Spec) *Spec {
 // isStrict says whether a function is NULL wherever an argument is.
 func isStrict(name string) bool {
 	f := functions[name]
-	return f != nil && f.overloads != nil
+	return f != nil && (f.overloads != nil || f.isStrict)
 }
 
 // foldLogic makes one node of a chain, and drops constants that decide nothing, and what is behind one that decides.
@@ -102,6 +97,21 @@ func evalConstant(s *Spec) *Spec {
 	if err != nil {
 		return nil
 	}
+	return evalOnce(x, s)
+}
+
+// castConstant is evalConstant for a cast. The functions that bind calls use it, which can't refer to the registry that they are in.
+func castConstant(s *Spec) *Spec {
+	e := &env{mem: batch.NewPool(0)}
+	x, err := newCast(e, s, []Expr{newLiteral(e, s.Args[0])})
+	if err != nil {
+		return nil
+	}
+	return evalOnce(x, s)
+}
+
+// evalOnce returns the value of x, an instance of the constant s, and closes it.
+func evalOnce(x Expr, s *Spec) *Spec {
 	defer x.Close()
 	view := batch.NewView(arrow.NewSchema(nil, nil))
 	view.SetRows(1)
@@ -117,13 +127,15 @@ func evalConstant(s *Spec) *Spec {
 	case *array.Boolean:
 		return Literal(a.Value(0))
 	case *array.Int64:
-		return Literal(a.Value(0))
+		return typedLiteral(s.Type, a.Value(0))
 	case *array.Float64:
-		return Literal(a.Value(0))
+		return typedLiteral(s.Type, a.Value(0))
+	case *array.Decimal128:
+		return typedLiteral(s.Type, a.Value(0))
 	case *array.Timestamp:
 		return Literal(batch.Time(a.Value(0)))
 	case *array.String:
-		return Literal(string([]byte(a.Value(0)))) // a copy: the pool takes the array's memory back
+		return typedLiteral(s.Type, string([]byte(a.Value(0)))) // a copy: the pool takes the array's memory back
 	}
 	return nil
 }

@@ -123,7 +123,8 @@ func (f *form) resolve(name string, args []*Spec) (*Spec, error) {
 	args = slices.Clone(args)
 	for i, a := range args {
 		want := letters[f.params[i]]
-		if strings.IndexByte("ibt", f.params[i]) >= 0 && a.Type.ID() != arrow.NULL && a.Type.ID() != want.ID() {
+		if strings.IndexByte("ibt", f.params[i]) >= 0 && a.Type.ID() != arrow.NULL &&
+			(a.Type.ID() != want.ID() || want == batch.BigInt && !batch.IsInteger(a.Type)) {
 			return nil, mismatch
 		}
 		if f.params[i] == 'i' && a.Type.ID() == want.ID() {

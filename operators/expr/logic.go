@@ -60,9 +60,6 @@ func resolveIs(name string, args []*Spec) (*Spec, error) {
 	if err := checkCount(name, "one operand", args, 1, 1); err != nil {
 		return nil, err
 	}
-	if args[0].Type.ID() == arrow.DURATION {
-		return nil, &TypeError{Func: name, Why: "an INTERVAL is part of arithmetic with TIMESTAMP only", Got: argTypes(args)}
-	}
 	if name == "is true" || name == "is false" {
 		var err error
 		if args, err = convertAll(name, "(BOOLEAN)", args, batch.Boolean); err != nil {

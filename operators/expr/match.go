@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -98,10 +99,10 @@ func resolveIn(name string, args []*Spec) (*Spec, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !slices.ContainsFunc(args[1:], func(a *Spec) bool { return a.Kind != LiteralKind }) {
+	if args[0].Type.ID() != arrow.DECIMAL128 && !slices.ContainsFunc(args[1:], func(a *Spec) bool { return a.Kind != LiteralKind }) {
 		return call(name, batch.Boolean, args...), nil
 	}
-	// A list with more than literals is a chain of comparisons.
+	// A list with more than literals, or of DECIMAL, is a chain of comparisons.
 	var chain []*Spec
 	for _, a := range args[1:] {
 		chain = append(chain, call("=", batch.Boolean, args[0], a))
@@ -138,6 +139,8 @@ func newIn(e *env, s *Spec, args []Expr) (Expr, error) {
 			n.ints = append(n.ints, v)
 		case batch.Time:
 			n.ints = append(n.ints, int64(v))
+		case time.Duration:
+			n.ints = append(n.ints, v.Microseconds())
 		case float64:
 			n.floats = append(n.floats, v)
 		case string:

@@ -4,45 +4,13 @@ import (
 	"math"
 	"strconv"
 
-	"github.com/apache/arrow-go/v18/arrow"
-
 	"github.com/tidemill/tidemill/batch"
 )
 
 var mathFunctions = []function{
 	{
-		name: "abs", doc: "The number without its sign; a row where BIGINT overflows is bad.",
-		overloads: []overload{
-			{params: oneDouble, result: batch.Double, run: mapDoubles(math.Abs)},
-			{params: oneBigInt, result: batch.BigInt, run: absBigInts},
-		},
-	},
-	{
 		name: "sqrt", doc: "The square root, NaN of a negative number.",
 		overloads: []overload{{params: oneDouble, result: batch.Double, run: mapDoubles(math.Sqrt)}},
-	},
-	{
-		name: "floor", doc: "The number rounded down; a row that does not fit BIGINT is bad.",
-		overloads: []overload{
-			{params: oneBigInt, result: batch.BigInt, run: copyBigInts},
-			{params: oneDouble, result: batch.BigInt, run: toBigInts(math.Floor)},
-		},
-	},
-	{
-		name: "ceil", aliases: []string{"ceiling"}, doc: "The number rounded up; a row that does not fit BIGINT is bad.",
-		overloads: []overload{
-			{params: oneBigInt, result: batch.BigInt, run: copyBigInts},
-			{params: oneDouble, result: batch.BigInt, run: toBigInts(math.Ceil)},
-		},
-	},
-	{
-		name: "round", doc: "The number rounded to the given decimals, 0 if left out, half away from zero, as the decimal text of it says.",
-		overloads: []overload{
-			{params: oneBigInt, result: batch.BigInt, run: copyBigInts},
-			{params: twoBigInts, result: batch.BigInt, run: roundBigInts},
-			{params: oneDouble, result: batch.Double, run: mapDoubles(math.Round)},
-			{params: []arrow.DataType{batch.Double, batch.BigInt}, result: batch.Double, run: roundDoubles},
-		},
 	},
 }
 
@@ -82,6 +50,10 @@ func toBigInt(v float64) (int64, bool) {
 
 func copyBigInts(c *kernel) {
 	out, a := c.out.Int64s(), c.args[0].ints
+	if c.isDense() {
+		copy(out, a)
+		return
+	}
 	for _, i := range c.rows {
 		out[i] = a[i]
 	}
@@ -99,46 +71,57 @@ func absBigInts(c *kernel) {
 }
 
 // roundBigInts rounds to tens, hundreds, … where the number of decimals is negative.
-func roundBigInts(c *kernel) {
-	out, a, decimals := c.out.Int64s(), c.args[0].ints, c.args[1].ints
-	for _, i := range c.rows {
-		v, n := a[i], decimals[i]
-		switch {
-		case n >= 0:
+func roundBigInts(isEven bool) func(c *kernel) {
+	return func(c *kernel) {
+		out, a, decimals := c.out.Int64s(), c.args[0].ints, c.args[1].ints
+		for _, i := range c.rows {
+			v, fits := roundBigInt(a[i], decimals[i], isEven)
+			if !fits {
+				c.fail(i, "%s overflow: %d to %d decimals", typeName(c.out.Type()), a[i], decimals[i])
+				continue
+			}
 			out[i] = v
-			continue
-		case n < -19:
-			out[i] = 0
-			continue
-		}
-		negative := v < 0
-		rest := uint64(v)
-		if negative {
-			rest = -rest
-		}
-		unit := uint64(1)
-		for ; n < 0; n++ {
-			unit *= 10
-		}
-		down := rest / unit * unit
-		if rest-down >= unit-(rest-down) {
-			down += unit // at most 10^19 + 10^18, which fits
-		}
-		if down > math.MaxInt64 {
-			c.fail(i, "BIGINT overflow: %d to %d decimals", v, decimals[i])
-			continue
-		}
-		out[i] = int64(down)
-		if negative {
-			out[i] = -out[i]
 		}
 	}
 }
 
-func roundDoubles(c *kernel) {
-	out, a, decimals := c.out.Float64s(), c.args[0].floats, c.args[1].ints
-	for _, i := range c.rows {
-		out[i] = roundDouble(a[i], decimals[i])
+func roundBigInt(v, decimals int64, isEven bool) (int64, bool) {
+	switch {
+	case decimals >= 0:
+		return v, true
+	case decimals < -19:
+		return 0, true
+	}
+	negative := v < 0
+	rest := uint64(v)
+	if negative {
+		rest = -rest
+	}
+	unit := uint64(1)
+	for ; decimals < 0; decimals++ {
+		unit *= 10
+	}
+	units := rest / unit
+	rest -= units * unit
+	if rest > unit-rest || rest == unit-rest && (!isEven || units%2 == 1) {
+		units++
+	}
+	down := units * unit // at most 10^19 + 10^18, which fits
+	if down > math.MaxInt64 {
+		return 0, false
+	}
+	if negative {
+		return -int64(down), true
+	}
+	return int64(down), true
+}
+
+func roundDoubles(isEven bool) func(c *kernel) {
+	return func(c *kernel) {
+		out, a, decimals := c.out.Float64s(), c.args[0].floats, c.args[1].ints
+		for _, i := range c.rows {
+			out[i] = roundDouble(a[i], decimals[i], isEven)
+		}
 	}
 }
 
@@ -146,8 +129,8 @@ func roundDoubles(c *kernel) {
 // DOUBLE is a little less than that.
 //
 // Worked example: v = 2.675, decimals = 2. The text is 2.675e+00: digits 2675, of which the first is the 10^0. 1+0+2 = 3 digits
-// stay, 267, and the next, 5, rounds up: 268e-2.
-func roundDouble(v float64, decimals int64) float64 {
+// stay, 267, and the next, 5, rounds up: 268e-2. A half that isEven says goes to the even digit.
+func roundDouble(v float64, decimals int64, isEven bool) float64 {
 	if v == 0 || v-v != 0 || decimals > 400 {
 		return v
 	}
@@ -179,6 +162,9 @@ func roundDouble(v float64, decimals int64) float64 {
 		return math.Copysign(0, v)
 	}
 	roundUp := number[keep+1] >= '5'
+	if isEven && number[keep+1] == '5' && keep+2 == len(number) {
+		roundUp = number[keep]%2 == 1 // '0' is even
+	}
 	number = number[:keep+1]
 	if roundUp {
 		k := keep

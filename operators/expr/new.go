@@ -3,20 +3,19 @@ package expr
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
 	"github.com/apache/arrow-go/v18/arrow/memory"
 
 	"github.com/tidemill/tidemill/batch"
+	"github.com/tidemill/tidemill/batch/decimal"
 	"github.com/tidemill/tidemill/internal/invariants"
 )
 
 // New returns an instance of s, with what is constant computed. The caller closes it.
 func New(mem memory.Allocator, s *Spec) (Expr, error) {
-	if s.Type.ID() == arrow.DURATION {
-		return nil, fmt.Errorf("INTERVAL can only be added to a TIMESTAMP or subtracted from one: %s", s)
-	}
 	e := &env{mem: mem}
 	s = Fold(s)
 	x, err := e.build(s)
@@ -147,7 +146,7 @@ var _ Expr = (*literal)(nil)
 
 func newLiteral(e *env, s *Spec) Expr {
 	l := &literal{spec: s}
-	if s.Type.ID() != arrow.NULL && s.Type.ID() != arrow.DURATION {
+	if s.Type.ID() != arrow.NULL {
 		l.out = batch.NewColumn(e.mem, s.Type)
 	}
 	return l
@@ -192,6 +191,10 @@ func fill(out *batch.Column, v any, n int) {
 		fillSlice(out.Int64s(), v)
 	case batch.Time:
 		fillSlice(out.Int64s(), int64(v))
+	case time.Duration:
+		fillSlice(out.Int64s(), v.Microseconds())
+	case decimal.Num:
+		fillSlice(out.Decimals(), v)
 	case float64:
 		fillSlice(out.Float64s(), v)
 	case string:
@@ -205,7 +208,7 @@ func fill(out *batch.Column, v any, n int) {
 	}
 }
 
-func fillSlice[T int64 | float64](s []T, v T) {
+func fillSlice[T int64 | float64 | decimal.Num](s []T, v T) {
 	for i := range s {
 		s[i] = v
 	}

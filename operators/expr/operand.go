@@ -8,6 +8,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow/array"
 
 	"github.com/tidemill/tidemill/batch"
+	"github.com/tidemill/tidemill/batch/decimal"
 )
 
 // operand is an argument: an expression and, after eval, plain slices over what it returned. Those of other types are stale.
@@ -21,6 +22,7 @@ type operand struct {
 	valid   []byte // nil where no row is NULL
 	ints    []int64
 	floats  []float64
+	nums    []decimal.Num
 	bits    []byte
 	offsets []int32 // of TEXT, lists and maps: one entry per row and one more
 	text    []byte
@@ -70,6 +72,8 @@ func (o *operand) view(arr arrow.Array) {
 		o.ints = batch.Int64s(a)
 	case *array.Float64:
 		o.floats = a.Float64Values()
+	case *array.Decimal128:
+		o.nums = a.Values()
 	case *array.Boolean:
 		o.bits = a.Data().Buffers()[1].Bytes()
 	case *array.String:
@@ -163,6 +167,8 @@ func (o *operand) copyRow(out *batch.Column, i int32) {
 		out.Int64s()[i] = o.ints[i]
 	case *array.Float64:
 		out.Float64s()[i] = o.floats[i]
+	case *array.Decimal128:
+		out.Decimals()[i] = o.nums[i]
 	case *array.Boolean:
 		out.SetBool(int(i), o.bit(i))
 	case *array.String:
@@ -207,6 +213,8 @@ func (o *operand) isRowLess(other *operand, i int32) bool {
 		return o.ints[i] < other.ints[i]
 	case arrow.FLOAT64:
 		return isLess(o.floats[i], other.floats[i])
+	case arrow.DECIMAL128:
+		return decimal.Compare(o.nums[i], other.nums[i]) < 0
 	case arrow.BOOL:
 		return !o.bit(i) && other.bit(i)
 	case arrow.LIST, arrow.STRUCT:

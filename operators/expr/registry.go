@@ -26,6 +26,8 @@ type function struct {
 	resolve func(name string, args []*Spec) (*Spec, error)
 	build   func(e *env, s *Spec, args []Expr) (Expr, error)
 
+	isStrict bool // with resolve: NULL wherever an argument is
+
 	// nested takes the place of all of that where an argument is a list, a map or a struct; nil if nothing does.
 	nested *function
 }
@@ -57,7 +59,7 @@ var functions = func() map[string]*function {
 	m := make(map[string]*function)
 	for _, list := range [][]function{
 		comparisonFunctions, logicFunctions, choiceFunctions, castFunctions, matchFunctions,
-		arithmeticFunctions, mathFunctions, textFunctions, timeFunctions,
+		arithmeticFunctions, mathFunctions, roundingFunctions, textFunctions, timeFunctions, typeFunctions,
 		listFunctions, mapFunctions, higherFunctions,
 	} {
 		for i := range list {
@@ -140,22 +142,21 @@ func (o *overload) param(i int) arrow.DataType {
 	return nil
 }
 
-// cost returns how many arguments need a conversion, and whether all have one.
+// cost returns what the conversions of the arguments cost, and whether all have one.
 func (o *overload) cost(args []*Spec) (cost int, fits bool) {
 	if len(args) < len(o.params) {
 		return 0, false
 	}
 	for i, a := range args {
 		want := o.param(i)
-		switch {
-		case want == nil:
-			return 0, false
-		case isSame(a.Type, want):
-		case a.Type.ID() == arrow.NULL, a.Type.ID() == arrow.INT64 && want.ID() == arrow.FLOAT64:
-			cost++
-		default:
+		if want == nil {
 			return 0, false
 		}
+		c, ok := conversionCost(a.Type, want)
+		if !ok {
+			return 0, false
+		}
+		cost += c
 	}
 	return cost, true
 }

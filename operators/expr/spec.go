@@ -9,6 +9,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/tidemill/tidemill/batch"
+	"github.com/tidemill/tidemill/batch/decimal"
 	"github.com/tidemill/tidemill/internal/invariants"
 )
 
@@ -22,8 +23,14 @@ func Column(schema *arrow.Schema, i int) *Spec {
 	return &Spec{Kind: ColumnKind, Type: t, Column: i, Name: f.Name}
 }
 
-// Literal returns a constant: nil (NULL of the type arrow.Null), bool, int, int64, float64, string, batch.Time, time.Time or
-// time.Duration (an INTERVAL). Any other type is a bug of the caller and panics.
+// Decimal is the value of a DECIMAL constant.
+type Decimal struct {
+	Value            decimal.Num
+	Precision, Scale int32
+}
+
+// Literal returns a constant: nil (NULL of the type arrow.Null), bool, int and int64 (a BIGINT), int32 (an INT), float64, string,
+// batch.Time, time.Time, time.Duration (an INTERVAL DAY TO SECOND), or Decimal. Any other type is a bug of the caller and panics.
 func Literal(v any) *Spec {
 	s := &Spec{Kind: LiteralKind, Value: v}
 	switch v := v.(type) {
@@ -35,6 +42,10 @@ func Literal(v any) *Spec {
 		s.Type, s.Value = batch.BigInt, int64(v)
 	case int64:
 		s.Type = batch.BigInt
+	case int32:
+		s.Type, s.Value = batch.Int, int64(v)
+	case Decimal:
+		s.Type, s.Value = batch.Decimal(v.Precision, v.Scale), v.Value
 	case float64:
 		s.Type = batch.Double
 	case string:
@@ -44,11 +55,23 @@ func Literal(v any) *Spec {
 	case time.Time:
 		s.Type, s.Value = batch.Timestamp, batch.TimeOf(v)
 	case time.Duration:
-		s.Type = Interval
+		s.Type = batch.DayTime
 	default:
 		panic(invariants.Failf("literal of type %T", v))
 	}
 	return s
+}
+
+// TypedLiteral returns a constant of a type whose values have the Go type of another: int64 for what is stored as BIGINT, such as
+// DATE and INTERVAL YEAR TO MONTH, float64 for FLOAT, string for BINARY.
+func TypedLiteral(t arrow.DataType, v any) *Spec { return typedLiteral(t, v) }
+
+// typedLiteral gives INTERVAL DAY TO SECOND the value that Literal has for it, where there is one.
+func typedLiteral(t arrow.DataType, v any) *Spec {
+	if us, ok := v.(int64); ok && t == batch.DayTime && us <= math.MaxInt64/1000 && us >= math.MinInt64/1000 {
+		v = time.Duration(us) * time.Microsecond
+	}
+	return &Spec{Kind: LiteralKind, Type: t, Value: v}
 }
 
 // null returns NULL of a type.
@@ -71,43 +94,32 @@ func castSpec(name string, e *Spec, t arrow.DataType) (*Spec, error) {
 		return e, nil
 	case e.Type.ID() == arrow.NULL:
 		return null(t), nil
-	case !isCastable(e.Type.ID(), t.ID()) || isLogical(e.Type) || isLogical(t):
+	case !isCastable(classOf(e.Type), classOf(t)):
 		return nil, fmt.Errorf("%s: %s has no conversion to %s: %s", name, typeName(e.Type), typeName(t), e)
 	}
 	return call(name, t, e), nil
 }
 
-// isLogical says whether t has rules of its own, which expressions do not know.
-func isLogical(t arrow.DataType) bool {
-	_, is := t.(*batch.Logical)
-	return is
-}
-
-// isCastable follows Spark's ANSI table: BOOLEAN and TIMESTAMP do not become each other.
-func isCastable(from, to arrow.Type) bool {
-	if from == arrow.STRING || to == arrow.STRING {
-		return isScalar(from) && isScalar(to)
-	}
-	isTime, isBool := from == arrow.TIMESTAMP || to == arrow.TIMESTAMP, from == arrow.BOOL || to == arrow.BOOL
-	return isScalar(from) && isScalar(to) && (!isTime || !isBool)
-}
-
-// isScalar says whether values of a type compare, cast and are constants.
-func isScalar(t arrow.Type) bool {
-	switch t {
-	case arrow.BOOL, arrow.INT64, arrow.FLOAT64, arrow.STRING, arrow.TIMESTAMP:
+// isCastable follows Spark's table of ANSI mode: TEXT becomes anything and anything becomes TEXT, numbers become each other, BOOLEAN,
+// TIMESTAMP and back, and dates and times become each other.
+func isCastable(from, to class) bool {
+	switch {
+	case from == otherClass || to == otherClass:
+		return false
+	case from == to, from == textClass, to == textClass:
 		return true
+	case from.isNumber() && to.isNumber():
+		return true
+	case from.isNumber():
+		return to == boolClass || to == timeClass
+	case to.isNumber():
+		return from == boolClass || from == timeClass
 	}
-	return false
+	return from == dateClass && to == timeClass || from == timeClass && to == dateClass
 }
 
-// typeName is batch.TypeName with INTERVAL.
-func typeName(t arrow.DataType) string {
-	if t.ID() == arrow.DURATION {
-		return "INTERVAL"
-	}
-	return batch.TypeName(t)
-}
+// typeName is batch.TypeName.
+func typeName(t arrow.DataType) string { return batch.TypeName(t) }
 
 // isNull says whether s is the constant NULL.
 func (s *Spec) isNull() bool { return s.Kind == LiteralKind && s.Value == nil }

@@ -19,21 +19,21 @@ const allColumns = "a BIGINT, b DOUBLE, s TEXT, at TIMESTAMP, ok BOOLEAN, list L
 
 func TestCallRefuses(t *testing.T) {
 	for _, tt := range []struct{ name, spec, want string }{
-		{"a function of TEXT a number", "(upper a)", `function upper takes (TEXT), got (BIGINT)`},
+		{"a function of TEXT a list", "(upper list)", `function upper takes (TEXT), got (ARRAY<TEXT>)`},
 		{"a wrong number of arguments", "(upper s s)", `function upper takes (TEXT), got (TEXT, TEXT)`},
-		{"types that no overload has", "(round s)", `function round takes (BIGINT) or (BIGINT, BIGINT) or (DOUBLE) or (DOUBLE, BIGINT), got (TEXT)`},
+		{"types that no overload has", "(round at)", `function round takes a number, got (TIMESTAMP)`},
 		{"a name with a typing error", "(uper s)", `unknown function "uper": did you mean "upper"?`},
 		{"a name near none", "(frobnicate s)", `unknown function "frobnicate"`},
 		{"a name of one letter", "(x s)", `unknown function "x"`},
-		{"text where a number belongs", `(+ a "1")`, `+ takes (DOUBLE, DOUBLE) or (BIGINT, BIGINT) or (TIMESTAMP, INTERVAL) or (INTERVAL, TIMESTAMP), got (BIGINT, TEXT)`},
-		{"the difference of times", "(- at at)", `- takes (DOUBLE, DOUBLE) or (BIGINT, BIGINT) or (TIMESTAMP, INTERVAL) or (DOUBLE) or (BIGINT) or (INTERVAL), got (TIMESTAMP, TIMESTAMP)`},
-		{"a comparison of text and number", "(= s 1)", `=: operands can't be compared: got (TEXT, BIGINT)`},
+		{"two texts where a number belongs", `(+ s "1")`, `+: operands are no numbers, times or intervals that go together: got (TEXT, TEXT)`},
+		{"the sum of times", "(+ at at)", `+: operands are no numbers, times or intervals that go together: got (TIMESTAMP, TIMESTAMP)`},
+		{"a comparison of a text that is none and a number", `(= "x" a)`, `=: 'x' is no BIGINT`},
+		{"a comparison of a number and a time", "(= a at)", `=: operands can't be compared: got (BIGINT, TIMESTAMP)`},
 		{"a comparison of maps", "(= (map s a) (map s a))", `=: operands can't be compared: got (MAP<TEXT, BIGINT>, MAP<TEXT, BIGINT>)`},
-		{"a text column beside a time", "(< at s)", `<: operands can't be compared: got (TIMESTAMP, TEXT)`},
 		{"a bad time constant", `(< at "soon")`, `<: no TIMESTAMP such as 2026-01-31 12:30:00: "soon"`},
 		{"and of numbers", "(and a ok)", `and takes (BOOLEAN, BOOLEAN), got (BIGINT, BOOLEAN)`},
-		{"not of text", "(not s)", `not takes (BOOLEAN), got (TEXT)`},
-		{"case values without a common type", `(case ok 1 "x")`, `case: arguments have no common type: got (BIGINT, TEXT)`},
+		{"not of a number", "(not a)", `not takes (BOOLEAN), got (BIGINT)`},
+		{"case values without a common type", `(case ok 1 at)`, `case: arguments have no common type: got (BIGINT, TIMESTAMP)`},
 		{"a case condition that is none", `(case a 1 2)`, `case: condition must be BOOLEAN: got (BIGINT)`},
 		{"a bad regular expression", `(split s "(")`, "function split: pattern error parsing regexp: missing closing ): `(`"},
 		{"a bad pattern", `(like s "a\\")`, `like: pattern ends in its escape character: "a\\"`},
@@ -42,7 +42,7 @@ func TestCallRefuses(t *testing.T) {
 		{"a unit that is not constant", `(date_trunc s at)`, `function date_trunc: unit must be a constant: s`},
 		{"a cast that has no meaning", `(cast BOOLEAN at)`, `cast: TIMESTAMP has no conversion to BOOLEAN: at`},
 		{"a cast of a list", `(cast TEXT list)`, `cast: ARRAY<TEXT> has no conversion to TEXT: list`},
-		{"an interval alone", `(coalesce ~5s a)`, `function coalesce: arguments have no common type: got (INTERVAL, BIGINT)`},
+		{"an interval alone", `(coalesce ~5s a)`, `function coalesce: arguments have no common type: got (INTERVAL DAY TO SECOND, BIGINT)`},
 		{"concat of a list", `(concat s list)`, `function concat takes texts or (ARRAY<T>, …), got (TEXT, ARRAY<TEXT>)`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -60,7 +60,7 @@ func TestErrorsHaveTypes(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 	var types *expr.TypeError
-	if _, err := expr.Call("upper", expr.Literal(1)); !errors.As(err, &types) || types.Got != "(BIGINT)" || !slices.Equal(types.Takes, []string{"(TEXT)"}) {
+	if _, err := expr.Call("upper", expr.Literal(1), expr.Literal(2)); !errors.As(err, &types) || types.Got != "(BIGINT, BIGINT)" || !slices.Equal(types.Takes, []string{"(TEXT)"}) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -157,7 +157,6 @@ func TestNewRefuses(t *testing.T) {
 		name, want string
 		spec       *expr.Spec
 	}{
-		{"an interval", "INTERVAL can only be added to a TIMESTAMP or subtracted from one: INTERVAL '5 seconds'", expr.Literal(5 * time.Second)},
 		{
 			"a function that there is not", `unknown function "uper": did you mean "upper"?`,
 			&expr.Spec{Kind: expr.CallKind, Type: batch.Text, Func: "uper", Args: []*expr.Spec{expr.Literal("x")}},

@@ -1,11 +1,15 @@
 package expr
 
 import (
+	"encoding/hex"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/apache/arrow-go/v18/arrow"
+
 	"github.com/tidemill/tidemill/batch"
+	"github.com/tidemill/tidemill/batch/decimal"
 )
 
 // Precedences of SQL, low binds weakest.
@@ -140,14 +144,31 @@ func appendLiteral(dst []byte, s *Spec) []byte {
 	case bool:
 		return strconv.AppendBool(dst, v)
 	case int64:
+		switch s.Type {
+		case batch.Date:
+			return append(batch.AppendDate(append(dst, "DATE '"...), v), '\'')
+		case batch.DayTime:
+			return batch.AppendDayTime(dst, v)
+		case batch.YearMonth:
+			return batch.AppendYearMonth(dst, v)
+		}
 		return strconv.AppendInt(dst, v, 10)
+	case decimal.Num:
+		return decimal.Append(dst, v, s.Type.(*arrow.Decimal128Type).Scale)
 	case float64:
+		if s.Type == batch.Float {
+			dst = append(dst, "CAST('"...)
+			return append(batch.AppendFloat(dst, v), "' AS FLOAT)"...)
+		}
 		if v-v != 0 {
 			dst = append(dst, "CAST('"...)
 			return append(batch.AppendDouble(dst, v), "' AS DOUBLE)"...)
 		}
 		return batch.AppendDouble(dst, v)
 	case string:
+		if s.Type == batch.Binary {
+			return append(hex.AppendEncode(append(dst, "X'"...), []byte(v)), '\'')
+		}
 		return append(dst, "'"+quoteText.Replace(v)+"'"...)
 	case batch.Time:
 		dst = append(dst, "TIMESTAMP '"...)

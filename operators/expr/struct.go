@@ -52,8 +52,7 @@ func (s *structOf) Close() {
 func Struct(names []string, values []*Spec) (*Spec, error) {
 	fields := make([]arrow.Field, len(values))
 	for i, v := range values {
-		switch v.Type.ID() {
-		case arrow.NULL, arrow.DURATION:
+		if v.Type.ID() == arrow.NULL {
 			return nil, fmt.Errorf("struct: field %q has no type that can be stored: write CAST(NULL AS TEXT), or another type", names[i])
 		}
 		fields[i] = arrow.Field{Name: names[i], Type: v.Type, Nullable: true}

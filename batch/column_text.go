@@ -106,6 +106,33 @@ func (c *Column) AddTexts(rows int) {
 // copyBlock is up to how many bytes are copied in one piece of fixed size, which spares a call: two vector registers.
 const copyBlock = 32
 
+// SetTexts sets rows, in ascending order, to the pieces text[from[k]:to[k]], as SetText does one by one. The rows are larger than in
+// every call since Reset.
+func (c *Column) SetTexts(rows []int32, text []byte, from, to []int32) {
+	from, to = from[:len(rows)], to[:len(rows)]
+	bytes := 0
+	for k, start := range from {
+		bytes += int(to[k] - start)
+	}
+	c.growData(bytes + Slack)
+	dst, at, next, offsets := c.data[:cap(c.data)], len(c.data), c.next, c.offsets
+	for k, i := range rows {
+		for ; next < int(i); next++ {
+			offsets[next+1] = int32(at)
+		}
+		start, end := int(from[k]), int(to[k])
+		if end-start <= copyBlock && start+copyBlock <= len(text) {
+			*(*[copyBlock]byte)(dst[at:]) = *(*[copyBlock]byte)(text[start:])
+		} else {
+			copy(dst[at:], text[start:end])
+		}
+		at += end - start
+		offsets[i+1] = int32(at)
+		next = int(i) + 1
+	}
+	c.data, c.next = c.data[:at], next
+}
+
 // appendTexts adds the rows of a that sel names.
 func (c *Column) appendTexts(a *array.String, sel []int32) {
 	if len(sel) == 0 {

@@ -2,6 +2,7 @@ package batch_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"strings"
 	"testing"
 
@@ -94,4 +95,42 @@ func TestArrayIsWholeAfterRowsWereDropped(t *testing.T) {
 		}
 	}
 	c.Release()
+}
+
+// SetTexts gives what SetText does, row by row: with rows left out, pieces of every length around a block's, also at the end of the
+// text, and in several calls.
+func TestPiecesOfTextAreSetAsOneByOne(t *testing.T) {
+	rng := rand.New(rand.NewPCG(5, 5))
+	for range 300 {
+		pool := batch.NewPool(0)
+		text := make([]byte, rng.IntN(120))
+		for i := range text {
+			text[i] = byte('a' + rng.IntN(26))
+		}
+		const rows = 40
+		got, want := batch.NewColumn(pool, batch.Text), batch.NewColumn(pool, batch.Text)
+		got.Reset(rows)
+		want.Reset(rows)
+		var set, from, to []int32
+		for i := range int32(rows) {
+			if rng.IntN(3) == 0 {
+				continue
+			}
+			end := int32(rng.IntN(len(text) + 1))
+			start := max(0, end-int32(rng.IntN(50)))
+			set, from, to = append(set, i), append(from, start), append(to, end)
+			want.SetText(int(i), text[start:end])
+		}
+		cut := rng.IntN(len(set) + 1)
+		got.SetTexts(set[:cut], text, from[:cut], to[:cut])
+		got.SetTexts(set[cut:], text, from[cut:], to[cut:])
+		if got, want := texts(got.Array(), rows), texts(want.Array(), rows); got != want {
+			t.Fatalf("text %s, rows %v from %v to %v:\ngot  %s\nwant %s", text, set, from, to, got, want)
+		}
+		got.Release()
+		want.Release()
+		if pool.Used() != 0 {
+			t.Fatalf("%d bytes in use", pool.Used())
+		}
+	}
 }

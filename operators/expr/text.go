@@ -109,26 +109,50 @@ func textLength(c *kernel) {
 }
 
 func substring(c *kernel) {
+	var from, to [pieceRows]int32
+	for rows := c.rows; len(rows) > 0; {
+		part := rows[:min(len(rows), pieceRows)]
+		findPieces(c, part, &from, &to)
+		c.out.SetTexts(part, c.args[0].text, from[:len(part)], to[:len(part)])
+		rows = rows[len(part):]
+	}
+}
+
+// pieceRows is how many pieces of text are found before they are copied: enough that the calls cost nothing, and 1 KiB of stack.
+const pieceRows = 128
+
+// findPieces finds the piece of each row that substring is to give.
+func findPieces(c *kernel, rows []int32, from, to *[pieceRows]int32) {
 	a, positions := &c.args[0], c.args[1].ints
-	for _, i := range c.rows {
-		s := a.bytes(i)
-		start := positions[i]
-		switch {
-		case start > 0:
+	text, offsets := a.text, a.offsets
+	var lengths []int64
+	if len(c.args) > 2 {
+		lengths = c.args[2].ints
+	}
+	for k, i := range rows {
+		k := k % pieceRows
+		begin := offsets[i]
+		s := text[begin:offsets[i+1]]
+		start, end := positions[i], int64(math.MaxInt64)
+		if start > 0 {
 			start--
-		case start < 0:
+		} else if start < 0 {
 			start += int64(utf8.RuneCount(s))
 		}
-		end := int64(math.MaxInt64)
-		if len(c.args) > 2 {
-			if n := max(c.args[2].ints[i], 0); start <= end-n {
+		if lengths != nil {
+			if n := max(lengths[i], 0); start <= end-n {
 				end = start + n
 			}
 		}
 		// A start before the text takes its part of the length: substring('abc', -5, 3) is 'a'.
-		from := byteOffset(s, max(start, 0))
-		to := from + byteOffset(s[from:], max(end-max(start, 0), 0))
-		c.out.SetText(int(i), s[from:to])
+		start = max(start, 0)
+		end = max(end, start)
+		if end <= 8 && len(s) >= 8 && binary.LittleEndian.Uint64(s)&highBits == 0 { // a byte is a character
+			from[k], to[k] = begin+int32(start), begin+int32(end)
+			continue
+		}
+		first := byteOffset(s, start)
+		from[k], to[k] = begin+int32(first), begin+int32(first+byteOffset(s[first:], end-start))
 	}
 }
 

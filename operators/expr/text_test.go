@@ -16,6 +16,7 @@ func TestText(t *testing.T) {
 		{"reverse", "s TEXT", "(reverse s)", "abc\nä€x\n\"\"\nnull", "cba\n\"x€ä\"\n\"\"\nnull"},
 		{"substring counts from one", "s TEXT", "(substring s 2 2)", "abcd\näöü\na\n\"\"\nnull", "bc\n\"öü\"\n\"\"\n\"\"\nnull"},
 		{"substring to the end", "s TEXT", "(substr s 3)", "abcd\nä€ü\na", "cd\n\"ü\"\n\"\""},
+		{"substring of long text", "s TEXT", "(substring s 2 4)", "abcdefghij\nabcdéfghij\nabcdefgé\nabcdefgh\nabcdefg", "bcde\n\"bcdé\"\nbcde\nbcde\nbcde"},
 		{"substring from the end", "s TEXT", "(substring s -2 1)", "abcd\nä€ü\na", "c\n\"€\"\n\"\""},
 		{"substring that begins before the text", "s TEXT", "(substring s -5 3)", "abc\nabcdef", "a\nbcd"},
 		{

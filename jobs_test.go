@@ -122,11 +122,14 @@ CREATE SINK around INTO 'file:OUT/around' FORMAT CSV AS
 CREATE SINK c INTO 'file:OUT/c' FORMAT CSV AS
   SELECT window.start, user, max_by(at, n) AS a, min_by(n, at) AS b, max_by(CAST(n AS TEXT), n % 7) AS c
   FROM e GROUP BY window(at, '4 seconds', '1 second'), user`},
-	{name: "top rows of windows", sinks: []string{"top"}, minRows: 30, script: eventSource + `
+	{name: "top rows of windows", sinks: []string{"top", "beside"}, minRows: 30, script: eventSource + `
 CREATE VIEW counts AS SELECT window.start, window.end, user, count(*) AS c FROM e GROUP BY window(at, '4 seconds', '2 seconds'), user;
 CREATE SINK top INTO 'file:OUT/top' FORMAT CSV AS
   SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY start ORDER BY c DESC, user) AS rn, rank() OVER (PARTITION BY start ORDER BY c DESC) AS r
-                 FROM counts) WHERE rn <= 3`},
+                 FROM counts) WHERE rn <= 3;
+CREATE SINK beside INTO 'file:OUT/beside' FORMAT CSV AS
+  SELECT window.start, user, count(*) AS c, rank() OVER (PARTITION BY window ORDER BY count(*) DESC) AS r,
+    lag(sum(n)) OVER (PARTITION BY user ORDER BY window.end) AS before FROM e GROUP BY window(at, '4 seconds'), user`},
 	{name: "joins by time and key", sinks: []string{"f", "s", "w"}, minRows: 10, script: eventSource + `
 CREATE VIEW odd AS SELECT at, user, n FROM e WHERE n % 2 = 1;
 CREATE SINK f INTO 'file:OUT/f' FORMAT CSV AS

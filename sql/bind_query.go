@@ -163,6 +163,9 @@ func (b *binder) selectClause(c *queryContext, s *selectClause, q *query) *relat
 		return b.distinct(c, s, q)
 	}
 	isAggregate := s.isAggregate(q.orderBy)
+	if isAggregate && s.distinct == nil && s.hasOver(q.orderBy) {
+		return b.overGroups(c, s, q)
+	}
 	ask := c.ask
 	if isAggregate || len(s.joins) > 0 {
 		ask = ask.withMode(modeAsDefault) // its own result has the mode that is asked for

@@ -312,6 +312,8 @@ func formatOf(uri string) string {
 		return "JSON"
 	case ".arrow", ".arrows", ".feather":
 		return "ARROW"
+	case ".msgpack", ".mpk":
+		return "MSGPACK"
 	case ".avro":
 		return "AVRO"
 	case ".parquet", ".pq":

@@ -21,6 +21,7 @@ var formatSpecs = []formatSpec{
 	{name: "JSON", make: plain(jsonFormat{})},
 	{name: "ARROW", make: plain(arrowFormat{})},
 	{name: "AVRO", make: plain(avroFormat{})},
+	{name: "MSGPACK", make: plain(msgpackFormat{})},
 	{name: "REGEX", options: []string{"pattern"}, make: newRegexFormat},
 }
 
@@ -59,7 +60,7 @@ func FormatOptions(name string, more ...FormatKind) []string {
 	return nil
 }
 
-// NewFormat returns a format by its SQL name, in any case: TEXT, CSV, JSON, ARROW, AVRO or REGEX. All faults of the options are reported at once.
+// NewFormat returns a format by its SQL name, in any case: TEXT, CSV, JSON, ARROW, AVRO, MSGPACK or REGEX. All faults of the options are reported at once.
 //
 // CSV takes `header` (true or false, default false: the first record of a split has the names of its columns), `delimiter` (one
 // ASCII character or \t, default a comma) and `null` (the unquoted text that means NULL, default the empty text).

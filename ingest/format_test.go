@@ -24,8 +24,8 @@ func TestNewFormat(t *testing.T) {
 		{name: "a format in capitals", format: "CSV", want: "CSV"},
 		{name: "a format in other letters", format: "json", want: "JSON"},
 		{name: "all options of CSV", format: "CSV", options: map[string]string{"header": "TRUE", "delimiter": "|", "null": "NULL"}, want: "CSV"},
-		{name: "a slip in the name", format: "JSN", want: `format "JSN" is unknown: did you mean JSON? possible are TEXT, CSV, JSON, ARROW, AVRO, REGEX`},
-		{name: "an unknown name", format: "PARQUET", want: `format "PARQUET" is unknown: possible are TEXT, CSV, JSON, ARROW, AVRO, REGEX`},
+		{name: "a slip in the name", format: "JSN", want: `format "JSN" is unknown: did you mean JSON? possible are TEXT, CSV, JSON, ARROW, AVRO, MSGPACK, REGEX`},
+		{name: "an unknown name", format: "PARQUET", want: `format "PARQUET" is unknown: possible are TEXT, CSV, JSON, ARROW, AVRO, MSGPACK, REGEX`},
 		{
 			name: "a slip in an option", format: "CSV", options: map[string]string{"heade": "true"},
 			want: `format CSV: option "heade" is unknown: did you mean header? possible are header, delimiter, null`,

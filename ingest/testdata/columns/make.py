@@ -106,3 +106,19 @@ rows = [
 for codec in ["null", "deflate", "bzip2", "snappy", "zstandard"]:
     with open(codec + ".avro", "wb") as f:
         fastavro.writer(f, schema, rows, codec=codec, sync_interval=200 if codec == "deflate" else 16000, sync_marker=b"0123456789abcdef")
+
+# MessagePack.
+import msgpack
+
+with open("rows.msgpack", "wb") as f:
+    for row in [
+        {"id": 1, "name": "é", "x": 0.5, "ok": True, "at": at, "more": {"a": [1, 2, {"b": b"raw"}]}},
+        {"id": -2, "x": 3, "name": None, "ok": False, "unknown": [1.5] * 20},
+        {"id": 2**63 - 1, "ok": None, "at": datetime.datetime(1969, 12, 31, 23, 59, 59, 500000, UTC)},
+        {"ID": -(2**63), "name": "x" * 300, "x": float("inf")},
+        [1, 2],
+        {"id": 2**63},
+        {"id": "text"},
+        {"id": 7, "at": "2026-03-01T09:00:00Z"},
+    ]:
+        f.write(msgpack.packb(row, datetime=True))

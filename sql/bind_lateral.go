@@ -23,6 +23,9 @@ func (b *binder) lateral(l *lateralView, in *relation) *relation {
 	it := item{at: l.at, expr: &c}
 	if len(l.columns) > 0 {
 		it.alias = l.columns[0].text
+		for _, c := range l.columns[1:] {
+			it.aliases = append(it.aliases, c.text)
+		}
 	}
 	before := len(b.faults.list)
 	out, index := b.explode(&selectClause{at: l.at, items: []item{it}}, in)
@@ -36,19 +39,10 @@ func (b *binder) lateral(l *lateralView, in *relation) *relation {
 		return nil
 	}
 	first, schema := len(in.columns), b.schema(out)
-	added := len(out.columns) - first
-	if len(l.columns) > 0 && len(l.columns) != added {
-		b.fault(l.at, "LATERAL: %s gives %d columns, %d are named", textOf(&c), added, len(l.columns))
-		return nil
-	}
 	named := *out
 	named.columns = slices.Clone(out.columns)
-	for i := range added {
-		name := schema.Field(first + i).Name
-		if len(l.columns) > 0 {
-			name = l.columns[i].text
-		}
-		named.columns[first+i] = column{name: name, qualifier: l.table}
+	for i := first; i < len(out.columns); i++ {
+		named.columns[i] = column{name: schema.Field(i).Name, qualifier: l.table}
 	}
 	return &named
 }

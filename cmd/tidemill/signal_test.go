@@ -19,7 +19,6 @@ const secondRun = 1_000_000_000
 // underLoad starts a job that is given the numbers from 0 on, as fast as it takes them, and writes them to a file sink.
 func underLoad(t *testing.T, fill func(string) string) *child {
 	t.Helper()
-	t.Helper()
 	c := runNumbers(t, fill)
 	go func() {
 		rest := "," + strings.Repeat("x", 150) + "\n" // load of the input more than of the sink

@@ -1,6 +1,9 @@
 package operators
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // stackedWindow makes sliding windows whose aggregates can't be subtracted, of three parts each: a suffix of the oldest block of
 // slides, what is between that block and the middle, and what came since the middle was set. It is the queue of two stacks
@@ -95,8 +98,7 @@ func (w *stackedWindow) takeIn(a *aggregate, sh *shard, upto int64) {
 // turn is setMiddle where the window that begins at start has what came since the middle, and nothing else.
 func (w *stackedWindow) turn(a *aggregate, sh *shard, start int64) {
 	w.clearFront()
-	for i := len(w.sums) - 1; i >= 0; i-- {
-		sum := w.sums[i]
+	for _, sum := range slices.Backward(w.sums) {
 		if sum.start <= start { // the oldest one, which is made of panes again
 			w.free = append(w.free, sum)
 			continue

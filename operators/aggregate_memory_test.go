@@ -32,8 +32,8 @@ func TestMemoryOfSlidingWindows(t *testing.T) {
 		fn   string
 		most float64
 	}{
-		{name: "sums take what is rounded up besides the content of panes", fn: "sum", most: 1.8},
-		{name: "extremes take their blocks and suffixes too", fn: "max", most: 3.4},
+		{name: "sums take half as much again as the content of panes at most", fn: "sum", most: 1.5},
+		{name: "extremes take their blocks and suffixes too", fn: "max", most: 3.2},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			pool := batch.NewPool(0)

@@ -38,7 +38,8 @@ type pane struct {
 	changedAt []int64 // where Early is set: the end of the interval in which a group changed last
 	numSaved  int     // groups that a Snapshot has had: those before this one
 	isLoose   bool    // in shard.loose
-	packed    []int64 // of a compact pane with shared keys: the memory of its records, and behind them of its keys' numbers
+	// packed has, of a compact pane with shared keys, its records, and behind them the numbers of its keys.
+	packed *arenaChunk
 
 	touched int32 // scratch of a partial's Add: index in its list plus one, 0 if not in it
 }
@@ -219,7 +220,7 @@ func (p *pane) markSaved() {
 }
 
 // compact gives back what a pane does not need that no row is expected for. Where keys are shared, records and numbers of keys
-// go to one buffer: sizes are rounded up to a power of two, once for both.
+// go to the arena of the shard.
 func (p *pane) compact() {
 	p.table.compact()
 	t, ok := p.table.(*memberTable)
@@ -228,13 +229,13 @@ func (p *pane) compact() {
 		return
 	}
 	words, n := len(p.rec.words), len(t.ids)
-	p.packed = batch.MakeSlice[int64](p.mem, words+(n+1)/2)
-	copy(p.packed, p.rec.words)
-	ids := unsafe.Slice((*int32)(unsafe.Pointer(&p.packed[words])), n)
+	packed, chunk := t.keys.arena.take(words + (n+1)/2)
+	copy(packed, p.rec.words)
+	ids := unsafe.Slice((*int32)(unsafe.Pointer(&packed[words])), n)
 	copy(ids, t.ids)
 	batch.FreeSlice(p.mem, t.ids)
 	batch.FreeSlice(p.mem, p.rec.words)
-	p.rec.words, t.ids = p.packed[:words:words], ids
+	p.rec.words, t.ids, p.packed = packed[:words:words], ids, chunk
 }
 
 // loosen undoes compact, before anything is added.
@@ -245,7 +246,7 @@ func (p *pane) loosen() {
 	t := p.table.(*memberTable)
 	t.ids = batch.AppendSlice(p.mem, nil, t.ids...)
 	p.rec.words = batch.AppendSlice(p.mem, nil, p.rec.words...)
-	batch.FreeSlice(p.mem, p.packed)
+	t.keys.arena.give(p.packed)
 	p.packed = nil
 }
 
@@ -285,7 +286,7 @@ func (p *pane) unpack() {
 		t := p.table.(*memberTable)
 		t.keys.release(t.ids)
 		t.ids, p.rec.words = nil, nil
-		batch.FreeSlice(p.mem, p.packed)
+		t.keys.arena.give(p.packed)
 		p.packed = nil
 	}
 }

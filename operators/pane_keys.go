@@ -20,6 +20,7 @@ type sharedKeys struct {
 	table groupTable
 	refs  []int32 // per number, how many panes have it
 	dead  int     // numbers that no pane has
+	arena paneArena
 
 	numbers []int32 // scratch
 }
@@ -29,6 +30,7 @@ var minDead = 1024
 
 func (k *sharedKeys) init(mem memory.Allocator, shard int, keys []arrow.DataType) {
 	k.mem, k.shard, k.table = mem, uint8(shard), newGroupTable(mem, keys, denseRoom)
+	k.arena.mem = mem
 }
 
 // lookupFrom sets numbers to those of the keys ids of src.
@@ -108,6 +110,7 @@ func (k *sharedKeys) close() {
 	if k.table != nil {
 		k.table.close()
 	}
+	k.arena.close()
 	batch.FreeSlice(k.mem, k.refs)
 	batch.FreeSlice(k.mem, k.numbers)
 	k.refs, k.numbers = nil, nil

@@ -100,7 +100,7 @@ func TestRecordBatchesThatCannotBeRead(t *testing.T) {
 		},
 		{
 			name: "a column of another type", columns: "price TEXT",
-			want: `decode source trades: split batches: offset 0: column "price" is BIGINT here, declared TEXT`,
+			want: `decode source trades: split batches: offset 0: column "price" is INT here, declared TEXT`,
 		},
 		{name: "an option", option: "follow", want: `option "follow" is unknown: the source was made in Go`},
 	} {

@@ -66,8 +66,8 @@ func parseAvroSchema(text []byte) (*avroType, error) {
 type avroParser struct{ named map[string]*avroType }
 
 var avroPlain = map[string]avroType{
-	"null": {kind: avroNull}, "boolean": {kind: avroBoolean, column: batch.Boolean}, "int": {kind: avroInt, column: batch.BigInt},
-	"long": {kind: avroInt, column: batch.BigInt}, "float": {kind: avroFloat, column: batch.Double}, "double": {kind: avroDouble, column: batch.Double},
+	"null": {kind: avroNull}, "boolean": {kind: avroBoolean, column: batch.Boolean}, "int": {kind: avroInt, column: batch.Int},
+	"long": {kind: avroInt, column: batch.BigInt}, "float": {kind: avroFloat, column: batch.Float}, "double": {kind: avroDouble, column: batch.Double},
 	"bytes": {kind: avroBytes, column: batch.Binary}, "string": {kind: avroBytes, column: batch.Text},
 }
 

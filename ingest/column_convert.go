@@ -22,9 +22,17 @@ func engineType(t arrow.DataType) arrow.DataType {
 	switch t.ID() {
 	case arrow.BOOL:
 		return batch.Boolean
-	case arrow.INT8, arrow.INT16, arrow.INT32, arrow.INT64, arrow.UINT8, arrow.UINT16, arrow.UINT32:
+	case arrow.INT8:
+		return batch.TinyInt
+	case arrow.INT16, arrow.UINT8:
+		return batch.SmallInt
+	case arrow.INT32, arrow.UINT16:
+		return batch.Int
+	case arrow.INT64, arrow.UINT32:
 		return batch.BigInt
-	case arrow.FLOAT32, arrow.FLOAT64:
+	case arrow.FLOAT32:
+		return batch.Float
+	case arrow.FLOAT64:
 		return batch.Double
 	case arrow.STRING, arrow.LARGE_STRING:
 		return batch.Text

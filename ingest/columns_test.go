@@ -88,7 +88,7 @@ func readColumns(t testing.TB, f ingest.Format, path string, columns []arrow.Fie
 	return run, err
 }
 
-const arrowColumns = "id BIGINT, small BIGINT, name TEXT, long TEXT, word TEXT, x DOUBLE, f DOUBLE, ok BOOLEAN, at TIMESTAMP, ms TIMESTAMP, ns TIMESTAMP\n"
+const arrowColumns = "id BIGINT, small TINYINT, name TEXT, long TEXT, word TEXT, x DOUBLE, f FLOAT, ok BOOLEAN, at TIMESTAMP, ms TIMESTAMP, ns TIMESTAMP\n"
 
 var arrowRows = []string{
 	"1 -1 \"é\" a x 0.5 0.5 true 2026-03-01T09:00:00.17Z 2026-03-01T09:00:00.17Z 2026-03-01T09:00:00.17Z\n",

@@ -189,6 +189,8 @@ func appendMessage(c *batch.Column, v msgpackValue) (why string) {
 			return "invalid UTF-8"
 		}
 		c.AppendText(v.text)
+	case kind == text && (v.kind == 'i' || v.kind == 'u' || v.kind == 'f' || v.kind == 'b'):
+		c.AppendString(v.describe())
 	default:
 		return fmt.Sprintf("want %s, got %s", batch.TypeName(c.Type()), v.describe())
 	}

@@ -180,7 +180,7 @@ func TestDamagedColumnsOfRecordBatches(t *testing.T) {
 			"offsets of a dictionary", newCodes(index, newArray(t, index, "[0]"), newTexts("a", 0, 1, 0)), batch.Text,
 			`column "A": dictionary: damaged: its texts do not lie one behind the other within 1 bytes`,
 		},
-		{"another type", newArray(t, index, "[1]"), batch.Text, `column "A" is BIGINT here, declared TEXT`},
+		{"another type", newArray(t, index, "[1]"), batch.Text, `column "A" is INT here, declared TEXT`},
 		{
 			"a type that is not read", newArray(t, arrow.PrimitiveTypes.Uint64, "[1]"), batch.BigInt,
 			`column "A": its type uint64 can't be read: leave it out of the list of columns`,

@@ -80,6 +80,9 @@ func (e *csvEncoder) appendField(dst []byte, c *column, row int) []byte {
 		dst = strconv.AppendBool(dst, c.bools.Value(row))
 	case kindText, kindCodes:
 		return e.appendText(dst, c.str(row))
+	case kindScalar:
+		e.nested = batch.AppendValue(e.nested[:0], c.arr, row)
+		return appendMaybeQuoted(e, dst, e.nested)
 	default:
 		e.nested = batch.AppendJSON(e.nested[:0], c.arr, row)
 		return appendMaybeQuoted(e, dst, e.nested)

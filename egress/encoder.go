@@ -61,6 +61,8 @@ const (
 	kindBool
 	kindText
 	kindCodes // TEXT as a dictionary
+	// kindScalar is FLOAT, DECIMAL, DATE, INTERVAL and BINARY: through AppendValue.
+	kindScalar
 )
 
 // column reads one column of a batch. The type switch is done by bind, once per batch.
@@ -77,7 +79,13 @@ type column struct {
 
 func (c *column) bind(arr arrow.Array) {
 	*c = column{arr: arr, hasNulls: arr.NullN() > 0}
+	if t, isLogical := arr.DataType().(*batch.Logical); isLogical && !batch.IsInteger(t) {
+		c.kind = kindScalar
+		return
+	}
 	switch a := arr.(type) {
+	case *array.Decimal128:
+		c.kind = kindScalar
 	case *array.Int64:
 		c.kind, c.ints = kindInt, a.Int64Values()
 	case *array.Timestamp:

@@ -67,7 +67,7 @@ func (e *jsonEncoder) appendValue(dst []byte, c *column, row int) []byte {
 		return strconv.AppendBool(dst, c.bools.Value(row))
 	case kindText, kindCodes:
 		return batch.AppendJSONString(dst, c.str(row))
-	case kindOther:
+	case kindOther, kindScalar:
 	}
 	return batch.AppendJSON(dst, c.arr, row)
 }

@@ -67,9 +67,9 @@ func (t *table) addColumn(name string, dtype arrow.DataType, path []int) {
 		}
 		return
 	}
-	id := dtype.ID()
 	t.names = append(t.names, name)
-	t.right = append(t.right, id == arrow.INT64 || id == arrow.FLOAT64)
+	id := dtype.ID()
+	t.right = append(t.right, batch.IsInteger(dtype) || id == arrow.FLOAT64 || id == arrow.DECIMAL128)
 	t.paths = append(t.paths, path)
 }
 
@@ -120,6 +120,9 @@ func (t *table) addCell(c *column, row int, isNull bool) {
 		t.cell, width = append(t.cell, "NULL"...), len("NULL")
 	case c.kind == kindText || c.kind == kindCodes:
 		t.cell, width = appendCell(t.cell, c.str(row))
+	case c.kind == kindScalar:
+		t.nested = batch.AppendValue(t.nested[:0], c.arr, row)
+		t.cell, width = appendCell(t.cell, t.nested)
 	case c.kind == kindOther:
 		t.nested = batch.AppendJSON(t.nested[:0], c.arr, row)
 		t.cell, width = appendCell(t.cell, t.nested)

@@ -6,6 +6,7 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/tidemill/tidemill/batch"
+	"github.com/tidemill/tidemill/batch/decimal"
 )
 
 // valueKind is the type of a decoded column, chosen once per decoder.
@@ -19,13 +20,24 @@ const (
 	timestamp
 	// nested is an ARRAY, a MAP or a STRUCT, which JSON has only. Its rows are appended.
 	nested
+	// number is TINYINT, SMALLINT, INT, FLOAT and DECIMAL, which JSON has as numbers.
+	number
+	// calendar is DATE and both kinds of INTERVAL, which JSON has as strings.
+	calendar
 )
 
 func kindOf(dtype arrow.DataType) (valueKind, bool) {
-	if _, isLogical := dtype.(*batch.Logical); isLogical {
+	switch dtype {
+	case batch.TinyInt, batch.SmallInt, batch.Int, batch.Float:
+		return number, true
+	case batch.Date, batch.DayTime, batch.YearMonth:
+		return calendar, true
+	case batch.Binary:
 		return 0, false
 	}
 	switch dtype.ID() {
+	case arrow.DECIMAL128:
+		return number, true
 	case arrow.INT64:
 		return bigInt, true
 	case arrow.FLOAT64:
@@ -57,6 +69,7 @@ type columnWriter struct {
 	// The memory of column, borrowed from begin to finish.
 	ints    []int64
 	floats  []float64
+	nums    []decimal.Num
 	bits    []byte
 	valid   []byte
 	offsets []int32
@@ -77,6 +90,8 @@ func (c *columnWriter) begin(blockBytes int) {
 		c.ints = c.column.Int64s()
 	case double:
 		c.floats = c.column.Float64s()
+	case number, calendar:
+		c.beginTyped()
 	case boolean:
 		c.bits = c.column.Bits()
 	case text:
@@ -109,6 +124,8 @@ func (c *columnWriter) setNull(row int) {
 		c.ints[row] = 0
 	case double:
 		c.floats[row] = 0
+	case number, calendar:
+		c.zeroTyped(row)
 	case boolean:
 		c.setBool(row, false)
 	case text:
@@ -175,6 +192,8 @@ func (c *columnWriter) setFromText(row int, v []byte, times *timeParser) (f faul
 		c.ints[row], f = times.parse(v)
 	case text:
 		c.setText(row, v)
+	case number, calendar:
+		f = c.setTyped(row, v)
 	case nested:
 		f = notOfType
 	}

@@ -270,8 +270,8 @@ func (d *jsonDecoder) setValue(c *columnWriter, row int, v jsonSpan) (why string
 	case c.kind == text:
 		c.setText(row, raw)
 		return ""
-	case c.kind == timestamp && isString,
-		c.kind == double && (isNumber || isString && isNonFinite(raw)),
+	case (c.kind == timestamp || c.kind == calendar) && isString,
+		(c.kind == double || c.kind == number) && (isNumber || isString && isNonFinite(raw)),
 		c.kind == boolean && !isString && (raw[0] == 't' || raw[0] == 'f'):
 		f = c.setFromText(row, raw, &d.times)
 	case c.kind == bigInt && isNumber:

@@ -37,9 +37,9 @@ func newKeyTable(columns []columnWriter) keyTable {
 		switch c.kind {
 		case text:
 			key.form = anyValue
-		case timestamp:
+		case timestamp, calendar:
 			key.form = aString
-		case bigInt, double, boolean:
+		case bigInt, double, boolean, number:
 			key.form = aScalar
 		case nested:
 			key.form = aContainer

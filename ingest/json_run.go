@@ -64,10 +64,13 @@ func (d *jsonDecoder) giveUp() {
 	d.shapes = d.shapes[:0]
 }
 
-// learn takes the shape of the record buf[start:end], unless a DOUBLE in it is a string, NaN say: values in its place are numbers.
+// learn takes the shape of the record buf[start:end], unless a DOUBLE or the like in it is a string, NaN say: values in its place are numbers.
 func (d *jsonDecoder) learn(start, end int) {
 	for _, m := range d.members {
-		if m.column >= 0 && (d.columns[m.column].kind == double || d.columns[m.column].kind == nested) && d.buf[m.from] == '"' {
+		if m.column < 0 || d.buf[m.from] != '"' {
+			continue
+		}
+		if kind := d.columns[m.column].kind; kind == double || kind == nested || kind == number {
 			return
 		}
 	}

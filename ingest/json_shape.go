@@ -103,7 +103,7 @@ func (s *jsonShape) learn(d *jsonDecoder, start, end int) {
 	for i := range d.members {
 		m := &d.members[i]
 		first := d.buf[m.from]
-		isOfStrings := m.column >= 0 && (d.columns[m.column].kind == text || d.columns[m.column].kind == timestamp)
+		isOfStrings := m.column >= 0 && (d.columns[m.column].kind == text || d.columns[m.column].kind == timestamp || d.columns[m.column].kind == calendar)
 		switch {
 		case first == 'n' && (isOfStrings || m.column >= 0 && d.columns[m.column].kind == nested):
 			continue

@@ -65,7 +65,7 @@ func newRecordDecoder(format string, spec DecodeSpec) (*recordDecoder, error) {
 				return nil, fmt.Errorf("format JSON: column %s: %w", f.Name, err)
 			}
 		} else if !ok {
-			return nil, fmt.Errorf("format %s: column %s: type %s: possible are BIGINT, DOUBLE, BOOLEAN, TEXT, TIMESTAMP",
+			return nil, fmt.Errorf("format %s: column %s: type %s can't be read: declare it as TEXT, and convert it",
 				format, f.Name, batch.TypeName(f.Type))
 		}
 	}

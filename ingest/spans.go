@@ -61,6 +61,8 @@ func (d *recordDecoder) readRun(row, n int) int {
 			written = d.readTimes(c, spans, row)
 		case boolean:
 			written = d.readBools(c, spans, row)
+		case number, calendar:
+			written = d.readTyped(c, spans, row)
 		case nested:
 			written = d.readNested(c, spans, row)
 		case text:
@@ -297,7 +299,7 @@ func (d *recordDecoder) readOther(c *columnWriter, s span, row int) bool {
 		return true
 	case s&isEscaped != 0:
 		return false
-	case d.isLenient || c.kind == timestamp:
+	case d.isLenient || c.kind == timestamp || c.kind == calendar:
 		return c.setFromText(row, d.buf[from:to], &d.times) == noFault
 	case string(d.buf[from:to]) == "null":
 		c.setNull(row)
@@ -309,7 +311,11 @@ func (d *recordDecoder) readOther(c *columnWriter, s span, row int) bool {
 		c.ints[row], end = scanInt(d.buf, from)
 	case double:
 		c.floats[row], end = scanDouble(d.buf, from)
-	case boolean, text, timestamp, nested:
+	case number:
+		if end, _ = numberEnd(d.buf, from); end == to && c.setTyped(row, d.buf[from:to]) != noFault {
+			return false
+		}
+	case boolean, text, timestamp, calendar, nested:
 	}
 	return end == to && end > 0
 }

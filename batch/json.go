@@ -9,7 +9,14 @@ import (
 
 // AppendJSON appends value i of arr as JSON. NULL is null; numbers are numbers, but for those that are not finite; all else but BOOLEAN
 // is a string, of the form that AppendValue has.
-func AppendJSON(dst []byte, arr arrow.Array, i int) []byte {
+func AppendJSON(dst []byte, arr arrow.Array, i int) []byte { return appendJSON(dst, arr, i, false) }
+
+// AppendJSONWithoutNulls is AppendJSON that leaves out fields of structs that are NULL.
+func AppendJSONWithoutNulls(dst []byte, arr arrow.Array, i int) []byte {
+	return appendJSON(dst, arr, i, true)
+}
+
+func appendJSON(dst []byte, arr arrow.Array, i int, skipNulls bool) []byte {
 	if arr.IsNull(i) {
 		return append(dst, "null"...)
 	}
@@ -40,7 +47,7 @@ func AppendJSON(dst []byte, arr arrow.Array, i int) []byte {
 		}
 		return AppendJSONString(dst, a.Value(i))
 	case *array.Dictionary:
-		return AppendJSON(dst, a.Dictionary(), a.GetValueIndex(i))
+		return appendJSON(dst, a.Dictionary(), a.GetValueIndex(i), skipNulls)
 	case *array.List:
 		dst = append(dst, '[')
 		start, end := a.ValueOffsets(i)
@@ -48,7 +55,7 @@ func AppendJSON(dst []byte, arr arrow.Array, i int) []byte {
 			if j > start {
 				dst = append(dst, ',')
 			}
-			dst = AppendJSON(dst, a.ListValues(), int(j))
+			dst = appendJSON(dst, a.ListValues(), int(j), skipNulls)
 		}
 		return append(dst, ']')
 	case *array.Map:
@@ -61,18 +68,22 @@ func AppendJSON(dst []byte, arr arrow.Array, i int) []byte {
 			}
 			dst = appendJSONKey(dst, entries.Field(0), int(j))
 			dst = append(dst, ':')
-			dst = AppendJSON(dst, entries.Field(1), int(j))
+			dst = appendJSON(dst, entries.Field(1), int(j), skipNulls)
 		}
 		return append(dst, '}')
 	case *array.Struct:
 		dst = append(dst, '{')
-		for k, f := range a.DataType().(*arrow.StructType).Fields() {
-			if k > 0 {
+		t, first := a.DataType().(*arrow.StructType), len(dst)
+		for k := range a.NumField() {
+			if skipNulls && a.Field(k).IsNull(i) {
+				continue
+			}
+			if len(dst) > first {
 				dst = append(dst, ',')
 			}
-			dst = AppendJSONString(dst, f.Name)
+			dst = AppendJSONString(dst, t.Field(k).Name)
 			dst = append(dst, ':')
-			dst = AppendJSON(dst, a.Field(k), i)
+			dst = appendJSON(dst, a.Field(k), i, skipNulls)
 		}
 		return append(dst, '}')
 	}

@@ -86,7 +86,7 @@ type ProjectSpec struct {
 }
 
 // ExplodeSpec makes a row of each element of List, an ARRAY or MAP: the columns of the input that Keep names, the element's place from
-// 0 (BIGINT) where Place names it, then the element, named Name, or the fields of it, named Parts: those of a STRUCT, key and value
+// 0 (INT) where Place names it, then the element, named Name, or the fields of it, named Parts: those of a STRUCT, key and value
 // of a MAP. A row whose list is NULL or empty makes none; with Outer it makes one in which all that is not kept is NULL.
 type ExplodeSpec struct {
 	List  *expr.Spec

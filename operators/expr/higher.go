@@ -238,7 +238,7 @@ func LambdaParams(name string, args []*Spec, at int) (types []arrow.DataType, le
 	}
 	switch {
 	case (f.name == "transform" || f.name == "filter") && at == 1:
-		types, least = []arrow.DataType{of(0), batch.BigInt}, 1
+		types, least = []arrow.DataType{of(0), PlaceType}, 1
 	case (f.name == "exists" || f.name == "forall") && at == 1:
 		types = []arrow.DataType{of(0)}
 	case f.name == "array_sort" && at == 1:

@@ -205,7 +205,7 @@ func (e *elements) of(list *operand, rows []int32) {
 // indexes returns, by element, its place in its list, from 0.
 func (e *elements) indexes(env *env, list *operand) arrow.Array {
 	if e.index == nil {
-		e.index = batch.NewColumn(env.mem, batch.BigInt)
+		e.index = batch.NewColumn(env.mem, PlaceType)
 	}
 	e.index.Reset(len(e.owner))
 	values := e.index.Int64s()

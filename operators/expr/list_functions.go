@@ -72,7 +72,7 @@ var listFunctions = []function{
 }
 
 var sizeFunction = function{
-	name: "size", aliases: []string{"cardinality", "array_size"}, syntax: "size(ARRAY<T>) → BIGINT, size(MAP<K, V>) → BIGINT",
+	name: "size", aliases: []string{"cardinality", "array_size"}, syntax: "size(ARRAY<T>) → INT, size(MAP<K, V>) → INT",
 	resolve: resolveSize, build: listBuild(runSize, false),
 	doc: "The number of elements of a list, or of entries of a map.",
 }
@@ -81,9 +81,9 @@ func resolveSize(name string, args []*Spec) (*Spec, error) {
 	if len(args) == 1 {
 		switch args[0].Type.ID() {
 		case arrow.LIST, arrow.MAP:
-			return call(name, batch.BigInt, args...), nil
+			return call(name, PlaceType, args...), nil
 		case arrow.NULL:
-			return null(batch.BigInt), nil
+			return null(PlaceType), nil
 		}
 	}
 	return nil, &TypeError{Func: name, Takes: []string{"(ARRAY<T>)", "(MAP<K, V>)"}, Got: argTypes(args)}
@@ -141,13 +141,13 @@ func resolveSequence(name string, args []*Spec) (*Spec, error) {
 // higherFunctions are those that take lambda functions.
 var higherFunctions = []function{
 	{
-		name: "transform", syntax: "transform(ARRAY<T>, T -> U) → ARRAY<U>, transform(ARRAY<T>, (T, BIGINT) -> U) → ARRAY<U>",
+		name: "transform", syntax: "transform(ARRAY<T>, T -> U) → ARRAY<U>, transform(ARRAY<T>, (T, INT) -> U) → ARRAY<U>",
 		resolve: resolveHigher("(ARRAY<T>, T -> U)", false, func(_, body arrow.DataType) arrow.DataType { return arrow.ListOf(body) }),
 		build:   newHigher(runTransform),
 		doc:     "The list of what a lambda function gives for each element, and its place from 0.",
 	},
 	{
-		name: "filter", syntax: "filter(ARRAY<T>, T -> BOOLEAN) → ARRAY<T>, filter(ARRAY<T>, (T, BIGINT) -> BOOLEAN) → ARRAY<T>",
+		name: "filter", syntax: "filter(ARRAY<T>, T -> BOOLEAN) → ARRAY<T>, filter(ARRAY<T>, (T, INT) -> BOOLEAN) → ARRAY<T>",
 		resolve: resolveHigher("(ARRAY<T>, T -> BOOLEAN)", true, func(list, _ arrow.DataType) arrow.DataType { return list }),
 		build:   newHigher(runFilter),
 		doc:     "The elements for which a lambda function is true.",
@@ -277,4 +277,4 @@ func newMapConcat(e *env, s *Spec, args []Expr) (Expr, error) {
 }
 
 // PlaceType is the type of the places of elements, and of sizes.
-var PlaceType = batch.BigInt
+var PlaceType = batch.Int

@@ -60,7 +60,7 @@ var functions = func() map[string]*function {
 	for _, list := range [][]function{
 		comparisonFunctions, logicFunctions, choiceFunctions, castFunctions, matchFunctions,
 		arithmeticFunctions, mathFunctions, roundingFunctions, textFunctions, timeFunctions, typeFunctions,
-		listFunctions, mapFunctions, higherFunctions,
+		listFunctions, mapFunctions, higherFunctions, jsonFunctions,
 	} {
 		for i := range list {
 			f := &list[i]

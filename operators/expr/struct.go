@@ -147,8 +147,12 @@ func newField(e *env, s *Spec, args []Expr) (Expr, error) {
 	if l := elemOf(t); l != nil {
 		t = l
 	}
+	name, isText := s.Args[1].Value.(string)
+	if !isText {
+		return nil, &TypeError{Func: s.Func, Why: "the name of a field is a constant", Got: argTypes(s.Args)}
+	}
 	args[1].Close()
-	at, _ := t.(*arrow.StructType).FieldIdx(s.Args[1].Value.(string))
+	at, _ := t.(*arrow.StructType).FieldIdx(name)
 	return &field{of: newOperands(e, args[:1])[0], at: at, out: batch.NewColumn(e.mem, s.Type)}, nil
 }
 

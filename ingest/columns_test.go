@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -98,7 +99,7 @@ var arrowRows = []string{
 
 // TestArrowFilesOfPyarrow reads files and streams, compressed and not, from every row.
 func TestArrowFilesOfPyarrow(t *testing.T) {
-	two := append(arrowRows[:len(arrowRows):len(arrowRows)], arrowRows[1:]...)
+	two := slices.Concat(arrowRows, arrowRows[1:])
 	for _, tt := range []struct {
 		file string
 		want []string

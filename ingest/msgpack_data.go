@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -202,11 +203,11 @@ func (v *msgpackValue) describe() string {
 	case 'n':
 		return "nil"
 	case 'b':
-		return fmt.Sprint(v.i == 1)
+		return strconv.FormatBool(v.i == 1)
 	case 'i':
-		return fmt.Sprint(v.i)
+		return strconv.FormatInt(v.i, 10)
 	case 'u':
-		return fmt.Sprint(uint64(v.i))
+		return strconv.FormatUint(uint64(v.i), 10)
 	case 'f':
 		return fmt.Sprint(v.f)
 	case 's':
@@ -227,7 +228,7 @@ func (v *msgpackValue) describe() string {
 func (r *msgpackReader) infer() error {
 	var columns []inferredColumn
 	position := make(map[string]int)
-	for records := 0; records < maxInferred; records++ {
+	for records := range maxInferred {
 		if records > 0 && r.in.Buffered() == 0 {
 			break
 		}

@@ -45,7 +45,8 @@ func TestRegex(t *testing.T) {
 	}{
 		{
 			"groups by name", `(?P<level>\w+) (?P<n>\d+): (?P<message>.*)`, "INFO 1: a b\nWARN 22: \r\n",
-			[]string{"message TEXT", "N BIGINT"}, "\"a b\" 1\n\"\" 22\n",
+			[]string{"message TEXT", "N BIGINT"},
+			"\"a b\" 1\n\"\" 22\n",
 		},
 		{
 			"a line that does not match, a value of another type, blank lines",

@@ -112,7 +112,7 @@ func floorDiv(a, b int64) int64 {
 
 // overlaps says whether some value from low to high compares with v as op says. With NaN among them it may.
 func overlaps[T cmp.Ordered](low, high, v T, op string) bool {
-	if low != low || high != high || v != v {
+	if _, isFloat := any(v).(float64); isFloat && (isNaN(low) || isNaN(high) || isNaN(v)) {
 		return true
 	}
 	switch op {
@@ -128,4 +128,10 @@ func overlaps[T cmp.Ordered](low, high, v T, op string) bool {
 		return high >= v
 	}
 	return true
+}
+
+// isNaN says whether x is not a number: cmp.Compare takes it for equal to itself, and == does not.
+func isNaN[T cmp.Ordered](x T) bool {
+	other := x
+	return x != other
 }

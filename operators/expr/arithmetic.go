@@ -10,9 +10,8 @@ import (
 )
 
 var (
-	oneBigInt  = []arrow.DataType{batch.BigInt}
-	twoBigInts = []arrow.DataType{batch.BigInt, batch.BigInt}
-	oneDouble  = []arrow.DataType{batch.Double}
+	oneBigInt = []arrow.DataType{batch.BigInt}
+	oneDouble = []arrow.DataType{batch.Double}
 )
 
 var arithmeticFunctions = []function{

@@ -143,8 +143,9 @@ func besideText(t arrow.DataType, c class) arrow.DataType {
 		return batch.Double
 	case boolClass, binaryClass, dateClass, timeClass:
 		return t
+	default:
+		return nil
 	}
-	return nil
 }
 
 // commonType returns the type that all args become, arrow.Null if all are NULL, nil if there is none.

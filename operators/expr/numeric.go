@@ -61,8 +61,9 @@ func resolveNegative(a *Spec) (*Spec, error) {
 		return call("-", batch.Double, convert(a, batch.Double)), nil
 	case intClass, doubleClass, decimalClass, dayTimeClass, yearMonthClass:
 		return call("-", a.Type, a), nil
+	default:
+		return nil, arithmeticError("-", []*Spec{a})
 	}
-	return nil, arithmeticError("-", []*Spec{a})
 }
 
 // decimalCall makes a call whose operands are DECIMAL, each of a type of its own.
@@ -116,8 +117,9 @@ func arithmeticRun(s *Spec) func(*kernel) {
 			return negateDoubles
 		case decimalClass:
 			return negateDecimals
+		default:
+			return nil
 		}
-		return nil
 	}
 	runs := arithmeticRuns[s.Func]
 	switch first {
@@ -127,8 +129,9 @@ func arithmeticRun(s *Spec) func(*kernel) {
 		return narrowed(runs.doubles, s.Type)
 	case decimalClass:
 		return decimalRun(s)
+	default:
+		return nil
 	}
-	return nil
 }
 
 // narrowed returns a kernel whose results are of a type that has the layout of run's and less room: integers that do not fit are bad,

@@ -61,7 +61,8 @@ type Context struct {
 	tables  map[string]tableSpec // by name
 	lookups map[string]Lookup    // by name, named before the script is bound
 
-	functions map[string]*expr.UserFunc // by name
+	functions  map[string]*expr.UserFunc           // by name
+	aggregates map[string]*operators.UserAggregate // by name
 
 	engine   *engine
 	stopOnce sync.Once
@@ -132,7 +133,7 @@ func (c *Context) bindScript() error {
 	if err != nil {
 		return err
 	}
-	opts := sql.BindOptions{Steps: c.steps, Functions: c.functions, Lateness: c.cfg.Lateness, FromStart: c.cfg.Align == "start"}
+	opts := sql.BindOptions{Steps: c.steps, Functions: c.functions, Aggregates: c.aggregates, Lateness: c.cfg.Lateness, FromStart: c.cfg.Align == "start"}
 	if c.cfg.Mode != "" {
 		mode, err := parseMode(c.cfg.Mode)
 		if err != nil {

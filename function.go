@@ -69,24 +69,30 @@ func (c *Context) VectorFunction(name string, f VectorFunction) {
 
 // addFunction gives a function its name.
 func (c *Context) addFunction(f *expr.UserFunc) {
-	given := f.Name
-	f.Name = strings.ToLower(f.Name)
-	switch {
-	case sql.IsFunction(f.Name):
-		c.fault(fmt.Errorf("function %q: SQL has a function of that name", given))
-		return
-	case !sql.IsName(f.Name):
-		c.fault(fmt.Errorf("function %q: want a name of letters, digits and _", given))
-		return
-	case c.functions[f.Name] != nil:
-		c.fault(fmt.Errorf("function %q: there are two of that name", given))
+	if !c.canName(f.Name) {
 		return
 	}
+	f.Name = strings.ToLower(f.Name)
 	if c.functions == nil {
 		c.functions = make(map[string]*expr.UserFunc)
 	}
 	c.functions[f.Name] = f
 	c.isBound = false
+}
+
+// canName says whether a name is free for a function; it is a fault if it is not.
+func (c *Context) canName(given string) bool {
+	switch name := strings.ToLower(given); {
+	case sql.IsFunction(name):
+		c.fault(fmt.Errorf("function %q: SQL has a function of that name", given))
+	case !sql.IsName(name):
+		c.fault(fmt.Errorf("function %q: want a name of letters, digits and _", given))
+	case c.functions[name] != nil || c.aggregates[name] != nil:
+		c.fault(fmt.Errorf("function %q: there are two of that name", given))
+	default:
+		return true
+	}
+	return false
 }
 
 // rowArguments are the rows of a batch of arguments as Go values.
@@ -110,30 +116,34 @@ func (a *rowArguments[In]) read(args []arrow.Array, n int, rows []int32) {
 	a.done = resized(a.done, n)
 }
 
-// each calls one for the values from the k-th on and returns how many it did, and what the last of them panicked with, nil if it
-// did not.
-func (a *rowArguments[In]) each(k int, one func(k int)) (next int, cause any) {
+// all calls one for all values. A value that makes it panic is a bad row.
+func (a *rowArguments[In]) all(one func(k int), bad expr.BadRow) {
+	guarded(len(a.rows.Values), one, func(k int, cause any) { bad(a.rows.At[k], fmt.Sprintf("panics: %v", cause)) })
+}
+
+// guarded calls one for 0 to n-1. Where it panics, failed is told of it, and it goes on with the next.
+func guarded(n int, one func(k int), failed func(k int, cause any)) {
+	for k := 0; k < n; {
+		next, cause := guardedFrom(k, n, one)
+		if cause != nil {
+			failed(next-1, cause)
+		}
+		k = next
+	}
+}
+
+// guardedFrom calls one for k to n-1, and returns behind which it ended, and what that one panicked with, nil if it did not.
+func guardedFrom(k, n int, one func(k int)) (next int, cause any) {
 	next = k
 	defer func() {
 		if cause = recover(); cause != nil {
 			next++
 		}
 	}()
-	for ; next < len(a.rows.Values); next++ {
+	for ; next < n; next++ {
 		one(next)
 	}
 	return next, nil
-}
-
-// all calls one for all values. A value that makes it panic is a bad row.
-func (a *rowArguments[In]) all(one func(k int), bad expr.BadRow) {
-	for k := 0; k < len(a.rows.Values); {
-		next, cause := a.each(k, one)
-		if cause != nil {
-			bad(a.rows.At[next-1], fmt.Sprintf("panics: %v", cause))
-		}
-		k = next
-	}
 }
 
 // finish makes rows without a result NULL.

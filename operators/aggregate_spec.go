@@ -166,6 +166,9 @@ func (a *AggSpec) check() error {
 
 // ResultType returns the type of the aggregate, or what is wrong with its arguments.
 func (a *AggSpec) ResultType() (arrow.DataType, error) {
+	if a.User != nil {
+		return a.User.Result, nil
+	}
 	if err := a.checkOrder(); err != nil {
 		return nil, err
 	}

@@ -87,6 +87,9 @@ func newAccumulator(mem memory.Allocator, a *AggSpec) accumulator {
 	if a.Arg == nil {
 		return nil
 	}
+	if a.User != nil {
+		return newUserAccumulator(mem, a.User)
+	}
 	if acc := newOther(mem, a); acc != nil {
 		return acc
 	}

@@ -60,6 +60,8 @@ type aggregateMeaning struct {
 	MoreTypes []string `json:"more_types,omitempty"`
 	Distinct  bool     `json:"distinct,omitempty"`
 	Detail    string   `json:"detail,omitempty"`
+	// State has the columns of an aggregate of the program.
+	State []string `json:"state,omitempty"`
 }
 
 func meaningOf(spec *AggregateSpec) *meaning {
@@ -83,6 +85,9 @@ func meaningOf(spec *AggregateSpec) *meaning {
 			g.More, g.MoreTypes = append(g.More, more.String()), append(g.MoreTypes, batch.TypeName(more.Type))
 		}
 		g.Distinct, g.Detail = a.Distinct, a.detail()
+		if a.User != nil {
+			g.State = a.User.columnTexts()
+		}
 		m.Aggregates = append(m.Aggregates, g)
 	}
 	return m

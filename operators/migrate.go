@@ -301,6 +301,8 @@ func (c *StateChange) goOn(old, a *aggregateMeaning) {
 		c.note(Migrated, "%s, %s, is renamed to %s", old.Name, old, a.Name)
 	}
 	switch {
+	case !slices.Equal(old.State, a.State):
+		c.refuse("%s: %s kept %s, keeps %s", a.Name, a, strings.Join(old.State, ", "), strings.Join(a.State, ", "))
 	case old.Type == a.Type && slices.Equal(old.MoreTypes, a.MoreTypes) || a.Func == "count" && !a.Distinct:
 		for _, f := range a.state() {
 			c.columns = append(c.columns, c.copyOf(old.Name+"."+f.Name))
@@ -350,7 +352,7 @@ func (c *StateChange) begin(was []aggregateMeaning, a *aggregateMeaning) {
 	c.note(Migrated, "%s, %s, is new: it starts from now", a.Name, a)
 	for _, f := range a.state() {
 		kind := zeroColumn
-		if f.Type.ID() == arrow.LIST || a.Func == "min" || a.Func == "max" || isOrderedFunc(a.Func) {
+		if f.Type.ID() == arrow.LIST || a.State != nil || a.Func == "min" || a.Func == "max" || isOrderedFunc(a.Func) {
 			kind = nullColumn
 		}
 		c.columns = append(c.columns, columnSource{kind: kind})
@@ -366,8 +368,11 @@ func (a *aggregateMeaning) isPartOf(old *aggregateMeaning) bool {
 
 // state returns the columns that the state of the aggregate is kept in, without its name before them.
 func (a *aggregateMeaning) state() []arrow.Field {
-	if a.Arg == "" {
+	switch {
+	case a.Arg == "":
 		return nil
+	case a.State != nil:
+		return columnsOfTexts(a.State)
 	}
 	typed := func(name string) *expr.Spec {
 		if t, err := batch.ParseType(name); err == nil {

@@ -121,7 +121,7 @@ const NeverEarly time.Duration = -1
 
 // AggSpec is one aggregate.
 type AggSpec struct {
-	Func string     // one of AggregateNames
+	Func string     // one of AggregateNames, or the name of User
 	Arg  *expr.Spec // nil: count(*)
 	// More are the arguments behind Arg: x of covar_pop(y, x), b of count(DISTINCT a, b).
 	More []*expr.Spec
@@ -149,8 +149,10 @@ type AggSpec struct {
 	Bins int
 	// Delimiter stands between the texts of listagg.
 	Delimiter string
-	Name      string
-	Type      arrow.DataType // of the result
+	// User is the aggregate, where it is not one of this package.
+	User *UserAggregate
+	Name string
+	Type arrow.DataType // of the result
 }
 
 // WindowKind says what a window is.

@@ -11,11 +11,11 @@ import (
 )
 
 // isAggregate says whether a SELECT makes one row of many.
-func (s *selectClause) isAggregate(orderBy []orderTerm) bool {
+func (b *binder) isAggregate(s *selectClause, orderBy []orderTerm) bool {
 	found := len(s.groupBy) > 0 || s.sets != nil || s.having != nil
 	visit := func(n node) bool {
 		c, ok := n.(*call)
-		found = found || ok && isAggregateName(c.fn) && c.over == nil
+		found = found || ok && b.isAggregateName(c.fn) && c.over == nil
 		return !found
 	}
 	for _, it := range s.items {
@@ -247,7 +247,7 @@ func (a *aggregation) outputName(it *item, spec *expr.Spec) string {
 
 // named binds an item; an aggregate that is met as a whole item has its column called by the alias.
 func (a *aggregation) named(e *exprBinder, it item) *expr.Spec {
-	if c, ok := it.expr.(*call); ok && isAggregateName(c.fn) && c.over == nil {
+	if c, ok := it.expr.(*call); ok && a.b.isAggregateName(c.fn) && c.over == nil {
 		return a.call(c, it.alias)
 	}
 	return e.bind(it.expr)

@@ -17,9 +17,14 @@ var aggregateAliases = map[string]string{
 	"some": "max", "std": "stddev_samp", "stddev": "stddev_samp", "string_agg": "listagg", "variance": "var_samp",
 }
 
-// isAggregateName says whether fn, in lower case, is an aggregate.
+// isAggregateName says whether fn, in lower case, is an aggregate of SQL.
 func isAggregateName(fn string) bool {
 	return aggregateAliases[fn] != "" || slices.Contains(operators.AggregateNames(), fn)
+}
+
+// isAggregateName says whether fn, in lower case, is an aggregate of SQL or of the program.
+func (b *binder) isAggregateName(fn string) bool {
+	return isAggregateName(fn) || b.opts.Aggregates[fn] != nil
 }
 
 // goesByTime has the aggregates that go by the time of the window.
@@ -55,6 +60,9 @@ type aggregateBinder struct {
 // aggregateCall binds an aggregate over the rows that it counts, but for its FILTER.
 func (b *binder) aggregateCall(input *exprBinder, c *call) (operators.AggSpec, bool) {
 	a := &aggregateBinder{b: b, input: input, c: c, args: c.args}
+	if u := b.opts.Aggregates[c.fn]; u != nil {
+		return a.user(u)
+	}
 	if a.agg.Func = aggregateAliases[c.fn]; a.agg.Func == "" {
 		a.agg.Func = c.fn
 	}
@@ -68,6 +76,25 @@ func (b *binder) aggregateCall(input *exprBinder, c *call) (operators.AggSpec, b
 		return a.agg, false
 	}
 	return a.agg, true
+}
+
+// user binds an aggregate of the program.
+func (a *aggregateBinder) user(u *operators.UserAggregate) (operators.AggSpec, bool) {
+	if a.c.distinct || a.c.star || len(a.c.within) > 0 {
+		return a.agg, a.fault("%s is of the program: it takes no *, DISTINCT and WITHIN GROUP", a.c.fn)
+	}
+	if a.c.filter != nil && u.TakesNull {
+		return a.agg, a.fault("%s counts NULLs, so that FILTER can't leave rows out: filter in a query in brackets", a.c.fn)
+	}
+	specs, ok := a.input.bindAll(a.args)
+	if !ok {
+		return a.agg, false
+	}
+	specs, err := u.Arguments(specs)
+	if err != nil {
+		return a.agg, a.fault("%v", err)
+	}
+	return operators.AggSpec{Func: u.Name, Arg: specs[0], More: specs[1:], User: u, Type: u.Result}, true
 }
 
 func (a *aggregateBinder) fault(format string, args ...any) bool {

@@ -119,7 +119,7 @@ func (e *exprBinder) callFault(at Pos, fn string, err error) {
 		e.faults.add(at, "%v", err)
 		return
 	}
-	names := slices.Concat(operators.AggregateNames(), slices.Collect(maps.Keys(aggregateAliases)), syntaxFunctions, expr.Names(), slices.Collect(maps.Keys(e.b.opts.Functions)))
+	names := slices.Concat(operators.AggregateNames(), slices.Collect(maps.Keys(aggregateAliases)), syntaxFunctions, expr.Names(), slices.Collect(maps.Keys(e.b.opts.Functions)), slices.Collect(maps.Keys(e.b.opts.Aggregates)))
 	names = slices.DeleteFunc(names, func(s string) bool { return !isWordStart(rune(s[0])) })
 	if near := expr.Nearest(fn, names); near != "" {
 		e.faults.add(at, "unknown function %q: did you mean %q?", fn, near)
@@ -183,7 +183,7 @@ func (e *exprBinder) call(n *call) *expr.Spec {
 	case needsOver[n.fn]:
 		e.faults.add(n.at, "%s needs OVER (… ORDER BY …)", n.fn)
 		return nil
-	case isAggregateName(n.fn):
+	case e.b.isAggregateName(n.fn):
 		e.faults.add(n.at, "%s is an aggregate, which can't stand in %s", n.fn, e.where)
 		return nil
 	case n.hasAggregateParts():

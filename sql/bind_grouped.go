@@ -23,7 +23,7 @@ func (a *aggregation) special(e *exprBinder, n node) (*expr.Spec, bool) {
 		e.faults.add(c.at, "%s OVER can't stand beside GROUP BY or an aggregate: put these in a query in brackets", c.fn)
 		return nil, true
 	}
-	if c, ok := n.(*call); ok && isAggregateName(c.fn) {
+	if c, ok := n.(*call); ok && a.b.isAggregateName(c.fn) {
 		return a.call(c, ""), true
 	}
 	if c, ok := n.(*call); ok && (c.fn == "grouping" || c.fn == "grouping_id") {

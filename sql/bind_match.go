@@ -214,11 +214,11 @@ func (mt *matching) binder(where string) *exprBinder {
 		case c.fn == "prev" || c.fn == "next":
 			mt.b.fault(c.at, "not supported: %s: LAST(variable.column, 1) is the row before the last of a variable", asciiUpper(c.fn))
 			return nil, true
-		case isAggregateName(c.fn) && (!overAggregates[c.fn] || c.hasAggregateParts()):
+		case mt.b.isAggregateName(c.fn) && (!overAggregates[c.fn] || c.hasAggregateParts()):
 			mt.b.fault(c.at, "not supported: %s in MATCH_RECOGNIZE: there are count, sum, avg, min and max, and FIRST and LAST take a row of a "+
 				"variable", textOf(c))
 			return nil, true
-		case isAggregateName(c.fn):
+		case mt.b.isAggregateName(c.fn):
 			return mt.aggregate(c), true
 		}
 		return nil, false

@@ -27,7 +27,7 @@ func (s *selectClause) hasOver(orderBy []orderTerm) bool {
 func (b *binder) overGroups(c *queryContext, s *selectClause, q *query) *relation {
 	grouped := *s
 	grouped.items, grouped.windows = nil, nil
-	g := &groupedItems{inner: &grouped}
+	g := &groupedItems{b: b, inner: &grouped}
 	outer := &selectClause{at: s.at, from: tableRef{query: &query{at: s.at, terms: []term{&grouped}, limit: -1}}}
 	for _, it := range s.items {
 		if it.expr == nil {
@@ -74,7 +74,10 @@ func groupedName(it *item) string {
 }
 
 // groupedItems moves expressions into the inner one of two queries.
-type groupedItems struct{ inner *selectClause }
+type groupedItems struct {
+	b     *binder
+	inner *selectClause
+}
 
 // outside returns n over the rows of the inner query, which gets what is not of a function with OVER.
 func (g *groupedItems) outside(n node) node {
@@ -142,7 +145,7 @@ func (g *groupedItems) moved(n node) node {
 	walk(n, func(n node) bool {
 		_, isName := n.(*name)
 		c, isCall := n.(*call)
-		isConstant = isConstant && !isName && !(isCall && isAggregateName(c.fn))
+		isConstant = isConstant && !isName && !(isCall && g.b.isAggregateName(c.fn))
 		return isConstant
 	})
 	if isConstant {

@@ -162,7 +162,7 @@ func (b *binder) selectClause(c *queryContext, s *selectClause, q *query) *relat
 	if s.distinct != nil && s.distinct.on == nil {
 		return b.distinct(c, s, q)
 	}
-	isAggregate := s.isAggregate(q.orderBy)
+	isAggregate := b.isAggregate(s, q.orderBy)
 	if isAggregate && s.distinct == nil && s.hasOver(q.orderBy) {
 		return b.overGroups(c, s, q)
 	}

@@ -74,6 +74,8 @@ type BindOptions struct {
 	Steps map[string]*Step
 	// Functions are those of the program, by name in lower case.
 	Functions map[string]*expr.UserFunc
+	// Aggregates are those of the program, by name in lower case.
+	Aggregates map[string]*operators.UserAggregate
 }
 
 // IsName says whether a text is a name that needs no quotes.

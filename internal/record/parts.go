@@ -1,6 +1,8 @@
 package record
 
 import (
+	"slices"
+
 	"github.com/apache/arrow-go/v18/arrow"
 
 	"github.com/tidemill/tidemill/batch"
@@ -27,6 +29,11 @@ func (c *Codec[T]) Types() []arrow.DataType {
 		types[i] = l.dtype
 	}
 	return types
+}
+
+// TakesNull says whether a column may have NULLs.
+func (c *Codec[T]) TakesNull() bool {
+	return slices.ContainsFunc(c.leaves, func(l leaf) bool { return l.isOptional })
 }
 
 // ColumnType returns the type of one column that holds a T: that of a value, or a STRUCT.

@@ -185,7 +185,7 @@ func TestSessionOnATerminal(t *testing.T) {
 	c.waitFor(&c.stdout, firstPrompt)
 	typed(fill("CREATE SOURCE people (name TEXT, age BIGINT)\rFROM 'file:DIR/people.csv' FORMAT CSV;\r"))
 	c.waitFor(&c.stdout, nextPrompt)
-	typed("SELECT nam\t, count(*) AS n FROM peo\tGROUP BY name;\r")
+	typed("SELECT name, count(*) AS n FROM peo\tGROUP BY name;\r")
 	c.waitFor(&c.stdout, "done: 3 rows in, 2 rows out")
 	c.waitFor(&c.stdout, "\x1b[1mname  n\x1b[0m")
 	typed("SELECT nmae FROM people;\r")
@@ -206,7 +206,7 @@ func TestSessionOnATerminal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if want := "SELECT name , count(*) AS n FROM people GROUP BY name;\n"; !strings.Contains(string(kept), want) || strings.Contains(string(kept), "unfinished") {
+	if want := "SELECT name, count(*) AS n FROM people GROUP BY name;\n"; !strings.Contains(string(kept), want) || strings.Contains(string(kept), "unfinished") {
 		t.Errorf("history wants %q, and nothing that was given up:\n%s", want, kept)
 	}
 }

@@ -5,7 +5,9 @@ import (
 	"math"
 	"strconv"
 
+	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/array"
+	"github.com/apache/arrow-go/v18/arrow/decimal128"
 
 	"github.com/tidemill/tidemill/batch"
 	"github.com/tidemill/tidemill/egress"
@@ -72,6 +74,9 @@ func (t *tally) Write(_ context.Context, _ batch.Interval, in batch.Batch) error
 			sum = sumLive(a.Values(), in, func(v arrowTime) int64 { return int64(v) })
 		case *array.Float64:
 			sum = sumLive(a.Float64Values(), in, func(v float64) int64 { return int64(math.Round(v * 1000)) })
+		case *array.Decimal128:
+			scale := a.DataType().(*arrow.Decimal128Type).Scale
+			sum = sumLive(a.Values(), in, func(v decimal128.Num) int64 { return int64(math.Round(v.ToFloat64(scale) * 1000)) })
 		case *array.String:
 			sum = textBytes(a, in)
 		}

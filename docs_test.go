@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/tidemill/tidemill"
+	"github.com/tidemill/tidemill/internal/spark"
 	"github.com/tidemill/tidemill/operators/expr"
 )
 
@@ -106,7 +107,8 @@ func TestGoInDocumentsRuns(t *testing.T) {
 func TestReferenceOfFunctionsIsComplete(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("# Functions\n\nWritten by `go test -run Reference -rewrite .` from the registry; names and results are Spark's, in ANSI mode. " +
-		"A call that can't be\ncomputed makes a bad row. Aggregates are in [sql.md](sql.md).\n\n| name | forms | result |\n|---|---|---|\n")
+		"A call that can't be\ncomputed makes a bad row. Aggregates are in [sql.md](sql.md). Examples are what Spark answers: `make spark-golden`.\n\n" +
+		"| name | forms | result | example |\n|---|---|---|---|\n")
 	cell := func(s string) string { return strings.ReplaceAll(s, "|", `\|`) }
 	for _, name := range expr.Names() {
 		if expr.Doc(name) == "" {
@@ -116,7 +118,13 @@ func TestReferenceOfFunctionsIsComplete(t *testing.T) {
 		for _, s := range expr.Signatures(name) {
 			forms = append(forms, "`"+cell(s)+"`")
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", cell(name), strings.Join(forms, "<br>"), cell(expr.Doc(name)))
+		example, found := spark.Example(name)
+		if !found {
+			t.Errorf("%s has no case in internal/spark/functions", name)
+		}
+		_, value, _ := strings.Cut(example.Answer, " ")
+		fmt.Fprintf(&b, "| `%s` | %s | %s | `%s` is `%s` |\n",
+			cell(name), strings.Join(forms, "<br>"), cell(expr.Doc(name)), cell(example.Case), cell(value))
 	}
 	golden(t, "docs/functions.md", b.String())
 }

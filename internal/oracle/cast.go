@@ -117,9 +117,17 @@ func castText(v any) (any, error) {
 	case int64:
 		return strconv.FormatInt(v, 10), nil
 	case float64:
+		if abs := math.Abs(v); abs >= 1e7 && abs <= math.MaxFloat64 || abs < 1e-3 && abs > 0 {
+			digits, exponent, _ := strings.Cut(strconv.FormatFloat(v, 'E', -1, 64), "E")
+			if !strings.Contains(digits, ".") {
+				digits += ".0"
+			}
+			n, _ := strconv.Atoi(exponent)
+			return digits + "E" + strconv.Itoa(n), nil
+		}
 		return string(batch.AppendDouble(nil, v)), nil
 	case batch.Time:
-		return string(batch.AppendTime(nil, v)), nil
+		return v.Go().Format("2006-01-02 15:04:05.999999"), nil
 	case string:
 		return v, nil
 	}

@@ -42,20 +42,34 @@ var functions = map[string]func(args []any) (any, error){
 	"ceil":   func(args []any) (any, error) { return toWhole(args[0], math.Ceil) },
 	"sqrt":   func(args []any) (any, error) { return math.Sqrt(args[0].(float64)), nil },
 
-	"year":              timePart(func(t time.Time) int { return t.Year() }),
-	"month":             timePart(func(t time.Time) int { return int(t.Month()) }),
-	"day":               timePart(func(t time.Time) int { return t.Day() }),
-	"hour":              timePart(func(t time.Time) int { return t.Hour() }),
-	"minute":            timePart(func(t time.Time) int { return t.Minute() }),
-	"second":            timePart(func(t time.Time) int { return t.Second() }),
-	"date_trunc":        dateTrunc,
-	"timestamp_seconds": func(args []any) (any, error) { return toTime(args[0], 1_000_000) },
-	"timestamp_millis":  func(args []any) (any, error) { return toTime(args[0], 1000) },
-	"timestamp_micros":  func(args []any) (any, error) { return toTime(args[0], 1) },
-	"unix_seconds":      func(args []any) (any, error) { return args[0].(batch.Time).Go().Unix(), nil },
-	"unix_micros":       func(args []any) (any, error) { return int64(args[0].(batch.Time)), nil },
-	"unix_millis":       func(args []any) (any, error) { return args[0].(batch.Time).Go().UnixMilli(), nil },
-	"to_timestamp":      func(args []any) (any, error) { return cast(args[0], batch.Timestamp) },
+	"year":       timePart(func(t time.Time) int { return t.Year() }),
+	"month":      timePart(func(t time.Time) int { return int(t.Month()) }),
+	"day":        timePart(func(t time.Time) int { return t.Day() }),
+	"hour":       timePart(func(t time.Time) int { return t.Hour() }),
+	"minute":     timePart(func(t time.Time) int { return t.Minute() }),
+	"second":     timePart(func(t time.Time) int { return t.Second() }),
+	"date_trunc": dateTrunc,
+	"timestamp_seconds": func(args []any) (any, error) {
+		if x, isDouble := args[0].(float64); isDouble && (math.IsNaN(x) || math.IsInf(x, 0)) {
+			return nil, nil
+		}
+		return toTime(args[0], 1_000_000)
+	},
+	"timestamp_millis": func(args []any) (any, error) { return toTime(args[0], 1000) },
+	"timestamp_micros": func(args []any) (any, error) { return toTime(args[0], 1) },
+	"unix_seconds":     func(args []any) (any, error) { return args[0].(batch.Time).Go().Unix(), nil },
+	"unix_micros":      func(args []any) (any, error) { return int64(args[0].(batch.Time)), nil },
+	"unix_millis":      func(args []any) (any, error) { return args[0].(batch.Time).Go().UnixMilli(), nil },
+	"to_timestamp":     func(args []any) (any, error) { return cast(args[0], batch.Timestamp) },
+}
+
+// Knows says whether the value of a call can be computed. Functions that it does not know are checked by what Spark has answered.
+func Knows(name string) bool {
+	switch name {
+	case "+", "-", "*", "/", "%", "div", "=", "<>", "<", "<=", ">", ">=", "not", "cast", "try_cast", "and", "or", "case", "if", "coalesce":
+		return true
+	}
+	return functions[name] != nil || nullFunctions[name] != nil
 }
 
 func text1(f func(string) string) func([]any) (any, error) {
@@ -246,7 +260,7 @@ func round(args []any, isEven bool) (any, error) {
 	}
 	whole := new(big.Rat).SetInt(floor)
 	result, _ := whole.Quo(whole, scale).Float64()
-	return math.Copysign(result, x), nil
+	return math.Copysign(result, x) + 0, nil // there is no -0
 }
 
 func roundBigInt(n, digits int64, isEven bool) (any, error) {
@@ -280,7 +294,16 @@ func toWhole(v any, round func(float64) float64) (any, error) {
 	if !isDouble {
 		return v, nil
 	}
-	return cast(round(x), batch.BigInt)
+	switch whole := round(x); {
+	case math.IsNaN(whole):
+		return int64(0), nil
+	case whole >= 1<<63:
+		return int64(math.MaxInt64), nil
+	case whole < -1<<63:
+		return int64(math.MinInt64), nil
+	default:
+		return int64(whole), nil
+	}
 }
 
 func timePart(part func(time.Time) int) func([]any) (any, error) {

@@ -34,7 +34,7 @@ var signatures = sync.OnceValue(func() map[arrow.Type][][]signature {
 				for i, t := range args {
 					specs[i] = &expr.Spec{Kind: expr.ColumnKind, Type: t, Name: "x"}
 				}
-				if s, err := expr.Call(name, constantArgs(nil, name, specs)...); err == nil && isDrawn(s.Type) && !hasTextCast(s) && !hasIntervals(s) {
+				if s, err := expr.Call(name, constantArgs(nil, name, specs)...); err == nil && Knows(s.Func) && isDrawn(s.Type) && !hasTextCast(s) && !hasIntervals(s) {
 					byResult[s.Type.ID()] = append(byResult[s.Type.ID()], signature{name, args})
 				}
 			}

@@ -24,8 +24,38 @@ type Function struct {
 	Case string // an expression over constants
 	// Answer is Spark's: a type and a value, or ERROR and the class of the error. It is "" where Spark was not asked yet.
 	Answer string
-	// Names are those of the heading above it: functions that the case is about.
-	Names []string
+	// heading has the names of functions that the case is about.
+	heading string
+}
+
+// Example returns the case that shows what a function does: the first that is about it and has its name. found is false if there is
+// none.
+func Example(name string) (example Function, found bool) {
+	for _, f := range Functions() {
+		if strings.Contains(" "+f.heading+" ", " "+name+" ") && hasName(strings.ToLower(f.Case), name) {
+			return f, true
+		}
+	}
+	return Function{}, false
+}
+
+// hasName says whether an expression in small letters has name in it, not as a part of another one.
+func hasName(expression, name string) bool {
+	if name == "[]" {
+		name = "["
+	}
+	isWord := func(c byte) bool { return c == '_' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' }
+	for {
+		at := strings.Index(expression, name)
+		if at < 0 {
+			return false
+		}
+		end := at + len(name)
+		if !isWord(name[0]) || (at == 0 || !isWord(expression[at-1])) && (end == len(expression) || !isWord(expression[end])) {
+			return true
+		}
+		expression = expression[end:]
+	}
 }
 
 // Query is a case of queries/.
@@ -56,16 +86,16 @@ type Difference struct {
 func Functions() []Function {
 	var all []Function
 	for area, text := range areas("functions") {
-		var names []string
+		heading := ""
 		for i, line := range strings.Split(text, "\n") {
-			if heading, isHeading := strings.CutPrefix(line, "## "); isHeading {
-				names = strings.Fields(heading)
+			if names, isHeading := strings.CutPrefix(line, "## "); isHeading {
+				heading = names
 			}
 			if strings.TrimSpace(line) == "" || line[0] == '#' {
 				continue
 			}
 			c, answer, _ := strings.Cut(line, answerSign)
-			all = append(all, Function{Area: area, Line: i + 1, Case: strings.TrimSpace(c), Answer: answer, Names: names})
+			all = append(all, Function{Area: area, Line: i + 1, Case: strings.TrimSpace(c), Answer: answer, heading: heading})
 		}
 	}
 	return all

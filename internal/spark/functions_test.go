@@ -73,7 +73,7 @@ func (a *accepted) compare(where, name, want, got string) {
 		a.t.Errorf("%s: %s\nSpark:    %s\ntidemill: %s", where, name, want, got)
 	case i >= 0 && isSame:
 		a.t.Errorf("%s: %s\nis the same as Spark now: take it out of differences.txt: %s", where, name, got)
-	case i >= 0 && got != a.list[i].Tidemill:
+	case i >= 0 && got != a.list[i].Tidemill && (a.list[i].Tidemill != "ERROR" || !isError(got)):
 		a.t.Errorf("%s: %s\naccepted: %s\ntidemill: %s\nSpark:    %s", where, name, a.list[i].Tidemill, got, want)
 	}
 	if i >= 0 {
@@ -81,7 +81,7 @@ func (a *accepted) compare(where, name, want, got string) {
 	}
 }
 
-func isError(answer string) bool { return strings.HasPrefix(answer, "ERROR ") }
+func isError(answer string) bool { return strings.HasPrefix(answer, "ERROR") }
 
 func TestFunctionsAnswerAsSpark(t *testing.T) {
 	differences := newAccepted(t)
@@ -143,7 +143,7 @@ func constantAnswer(mem *batch.Pool, s *expr.Spec) (string, error) {
 	return values[0], nil
 }
 
-// answers returns type and value of s in each row of in. An error is that of a row too.
+// answers returns type and value of s in each row of in. An error is that of a row too, but for the second.
 func answers(mem *batch.Pool, s *expr.Spec, in *batch.View) ([]string, error) {
 	x, err := expr.New(mem, s)
 	if err != nil {
@@ -152,8 +152,7 @@ func answers(mem *batch.Pool, s *expr.Spec, in *batch.View) ([]string, error) {
 	defer x.Close()
 	var bad error
 	arr, err := x.Eval(context.Background(), batch.Batch{Rows: in}, func(row int32, why string) {
-		isOfNull := row == 1 && strings.Contains(why, " NULL") // a key of a map may not be
-		if bad == nil && !isOfNull {
+		if bad == nil && row != 1 { // which is all NULL
 			bad = fmt.Errorf("row %d: %s", row, why)
 		}
 	})
@@ -204,6 +203,9 @@ func checkColumns(t *testing.T, mem *batch.Pool, where string, s *expr.Spec, wan
 	}
 }
 
+// ofConstants has the functions that the binder gives constants only: members of lists and names of fields.
+var ofConstants = map[string]bool{"in": true, "named_struct": true, ".": true}
+
 // withColumns returns s with a column in the place of each constant, but NULL and INTERVAL, and appends these to columns.
 func withColumns(t *testing.T, mem *batch.Pool, s *expr.Spec, columns *[]*batch.Column) *expr.Spec {
 	t.Helper()
@@ -226,13 +228,13 @@ func withColumns(t *testing.T, mem *batch.Pool, s *expr.Spec, columns *[]*batch.
 		*columns = append(*columns, c)
 		return &expr.Spec{Kind: expr.ColumnKind, Type: s.Type, Column: len(*columns) - 1, Name: fmt.Sprintf("c%d", len(*columns)-1)}
 	}
-	if s.Func == "in" { // of constants only
-		return s
-	}
 	changed := *s
 	changed.Args = nil
 	for _, a := range s.Args {
-		changed.Args = append(changed.Args, withColumns(t, mem, a, columns))
+		if a.Kind != expr.LiteralKind || !ofConstants[s.Func] {
+			a = withColumns(t, mem, a, columns)
+		}
+		changed.Args = append(changed.Args, a)
 	}
 	return &changed
 }

@@ -40,9 +40,17 @@ func valueText(arr arrow.Array, i int) string {
 	case *array.Dictionary:
 		return valueText(a.Dictionary(), a.GetValueIndex(i))
 	case *array.Float64:
+		if a.DataType() == batch.Float {
+			return floatText(a.Value(i), 32)
+		}
 		return floatText(a.Value(i), 64)
 	case *array.String:
+		if a.DataType() == batch.Binary {
+			return fmt.Sprintf("X'%X'", a.Value(i))
+		}
 		return quoteJSON(a.Value(i))
+	case *array.Binary:
+		return fmt.Sprintf("X'%X'", a.Value(i))
 	case *array.List:
 		start, end := a.ValueOffsets(i)
 		var parts []string

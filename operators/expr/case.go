@@ -3,7 +3,6 @@ package expr
 import (
 	"encoding/binary"
 	"slices"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/tidemill/tidemill/batch"
@@ -85,28 +84,4 @@ func (l letterCase) runAll(c *kernel, a *operand) bool {
 	}
 	c.out.SetOffsets(buf)
 	return true
-}
-
-// appendUpper appends s in capitals, character by character.
-func appendUpper(dst, s []byte) []byte {
-	for len(s) > 0 {
-		r, size := utf8.DecodeRune(s)
-		if r == 'ß' {
-			dst = append(dst, "SS"...)
-		} else {
-			dst = utf8.AppendRune(dst, unicode.ToUpper(r))
-		}
-		s = s[size:]
-	}
-	return dst
-}
-
-// appendLower appends s in small letters, character by character.
-func appendLower(dst, s []byte) []byte {
-	for len(s) > 0 {
-		r, size := utf8.DecodeRune(s)
-		dst = utf8.AppendRune(dst, unicode.ToLower(r))
-		s = s[size:]
-	}
-	return dst
 }

@@ -1,6 +1,7 @@
 package expr
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -178,12 +179,12 @@ func timeFromDouble(c *kernel) {
 	}
 }
 
-// textFromAny writes the text form of values that batch.AppendValue has.
+// textFromAny writes the text form of values that Spark has.
 func textFromAny(c *kernel) {
 	a := c.args[0].arr
 	for _, i := range c.rows {
 		// 32 bytes hold any number and TIMESTAMP.
-		c.out.SetTextBuffer(int(i), batch.AppendValue(c.out.TextBuffer(32), a, int(i)))
+		c.out.SetTextBuffer(int(i), appendCast(c.out.TextBuffer(32), a, int(i)))
 	}
 }
 
@@ -326,13 +327,21 @@ func parseBigInt(s []byte) (int64, bool) {
 	return int64(v), v < 1<<63
 }
 
-// parseDouble reads a decimal number, inf, infinity or nan. What is too large is infinite.
+// parseDouble reads a decimal number, inf, infinity or nan. What is too large is infinite. As in Java, a d or f may follow the number,
+// and it may be hexadecimal with an exponent.
 func parseDouble(s []byte) (float64, bool) { return parseFloat(s, 64) }
 
 // parseFloat is parseDouble for a number of so many bits.
 func parseFloat(s []byte, bits int) (float64, bool) {
+	if n := len(s); n > 1 && (isDigit(s[n-2]) || s[n-2] == '.') && (s[n-1]|caseBit == 'd' || s[n-1]|caseBit == 'f') && !isHexadecimal(s) {
+		s = s[:n-1]
+	}
 	if len(s) == 0 {
 		return 0, false
+	}
+	if isHexadecimal(s) {
+		v, err := strconv.ParseFloat(unsafe.String(unsafe.SliceData(s), len(s)), bits)
+		return v, (err == nil || errors.Is(err, strconv.ErrRange)) && bytes.IndexByte(s, '_') < 0
 	}
 	isNumber := true
 	for _, c := range s {
@@ -343,6 +352,13 @@ func parseFloat(s []byte, bits int) (float64, bool) {
 	}
 	v, err := strconv.ParseFloat(unsafe.String(unsafe.SliceData(s), len(s)), bits)
 	return v, err == nil || errors.Is(err, strconv.ErrRange)
+}
+
+func isHexadecimal(s []byte) bool {
+	if len(s) > 0 && (s[0] == '-' || s[0] == '+') {
+		s = s[1:]
+	}
+	return len(s) > 1 && s[0] == '0' && s[1]|caseBit == 'x'
 }
 
 func parseSpecialDouble(s []byte) (float64, bool) {

@@ -61,7 +61,7 @@ func Fold(s *Spec) *Spec {
 // isStrict says whether a function is NULL wherever an argument is.
 func isStrict(name string) bool {
 	f := functions[name]
-	return f != nil && (f.overloads != nil || f.isStrict)
+	return f != nil && (f.overloads != nil && !f.lenient || f.isStrict)
 }
 
 // foldLogic makes one node of a chain, and drops constants that decide nothing, and what is behind one that decides.

@@ -48,7 +48,11 @@ func newKernel(e *env, f *function, s *Spec, args []Expr) (Expr, error) {
 			return nil, fmt.Errorf("function %s: %w", f.name, err)
 		}
 	}
-	return &kernel{name: f.name, args: newOperands(e, args), run: run, out: batch.NewColumn(e.mem, s.Type)}, nil
+	k := kernel{name: f.name, args: newOperands(e, args), run: run, out: batch.NewColumn(e.mem, s.Type)}
+	if f.lenient {
+		return &lenient{k}, nil
+	}
+	return &k, nil
 }
 
 // Type is the type of the result.

@@ -29,14 +29,22 @@ func toBigInts(f func(float64) float64) func(c *kernel) {
 	return func(c *kernel) {
 		out, a := c.out.Int64s(), c.args[0].floats
 		for _, i := range c.rows {
-			v, fits := toBigInt(f(a[i]))
-			if !fits {
-				c.fail(i, "BIGINT overflow: %v", a[i])
-				continue
-			}
-			out[i] = v
+			out[i] = nearestBigInt(f(a[i]))
 		}
 	}
+}
+
+// nearestBigInt returns the BIGINT that is nearest to v, which is whole, 0 for NaN, as Java converts.
+func nearestBigInt(v float64) int64 {
+	switch n, fits := toBigInt(v); {
+	case fits:
+		return n
+	case v > 0:
+		return math.MaxInt64
+	case v < 0:
+		return math.MinInt64
+	}
+	return 0
 }
 
 // toBigInt returns v without decimals, and whether that is a BIGINT: -2^63 is, 2^63 is not, and neither is NaN.
@@ -120,7 +128,7 @@ func roundDoubles(isEven bool) func(c *kernel) {
 	return func(c *kernel) {
 		out, a, decimals := c.out.Float64s(), c.args[0].floats, c.args[1].ints
 		for _, i := range c.rows {
-			out[i] = roundDouble(a[i], decimals[i], isEven)
+			out[i] = roundDouble(a[i], decimals[i], isEven) + 0 // there is no -0
 		}
 	}
 }

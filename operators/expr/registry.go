@@ -22,6 +22,9 @@ type function struct {
 	overloads []overload
 	check     func(args []*Spec) error
 
+	// lenient says that the kernels see NULL arguments. Otherwise such a row is NULL, and is not computed.
+	lenient bool
+
 	// resolve and build take the place of overloads where types or evaluation go by rules of their own.
 	resolve func(name string, args []*Spec) (*Spec, error)
 	build   func(e *env, s *Spec, args []Expr) (Expr, error)
@@ -40,13 +43,13 @@ func (f *function) of(args []*Spec) *function {
 	return f
 }
 
-// overload is one list of argument types of a function, and the kernel that computes it. A NULL argument gives NULL.
+// overload is one list of argument types of a function, and the kernel that computes it.
 type overload struct {
 	params   []arrow.DataType
 	variadic bool // the last of params stands for one or more
 	result   arrow.DataType
 
-	// run computes the rows of c.rows, none of which has a NULL argument, into c.out.
+	// run computes the rows of c.rows into c.out. None of them has a NULL argument, unless the function is lenient.
 	run func(c *kernel)
 	// prepare, in the place of run, makes one from what is constant.
 	prepare func(s *Spec) (func(c *kernel), error)
@@ -61,6 +64,7 @@ var functions = func() map[string]*function {
 		comparisonFunctions, logicFunctions, choiceFunctions, castFunctions, matchFunctions,
 		arithmeticFunctions, mathFunctions, roundingFunctions, textFunctions, timeFunctions, typeFunctions,
 		listFunctions, mapFunctions, higherFunctions, jsonFunctions,
+		padFunctions, partFunctions, findFunctions, codeFunctions, hashFunctions, regexFunctions,
 	} {
 		for i := range list {
 			f := &list[i]

@@ -179,9 +179,9 @@ func roundingRun(s *Spec) func(*kernel) {
 	case len(s.Args) == 2:
 		return narrowed(roundDoubles(isEven), s.Type)
 	case isEven:
-		return mapDoubles(math.RoundToEven)
+		return mapDoubles(func(v float64) float64 { return math.RoundToEven(v) + 0 }) // there is no -0
 	}
-	return mapDoubles(math.Round)
+	return mapDoubles(func(v float64) float64 { return math.Round(v) + 0 })
 }
 
 func absDecimals(c *kernel) {

@@ -19,11 +19,11 @@ var (
 
 var textFunctions = []function{
 	{
-		name: "upper", aliases: []string{"ucase"}, doc: "The text in capitals, character by character, but ß becomes SS.",
+		name: "upper", aliases: []string{"ucase"}, doc: "The text in capitals; some characters become several, such as ß, which becomes SS.",
 		overloads: []overload{{params: oneText, result: batch.Text, run: toUpper.run}},
 	},
 	{
-		name: "lower", aliases: []string{"lcase"}, doc: "The text in small letters, character by character.",
+		name: "lower", aliases: []string{"lcase"}, doc: "The text in small letters.",
 		overloads: []overload{{params: oneText, result: batch.Text, run: toLower.run}},
 	},
 	textFunction("trim", "The text without spaces at both ends.", func(dst, s []byte) []byte { return append(dst, trimLeft(trimRight(s))...) }),
@@ -154,6 +154,29 @@ func findPieces(c *kernel, rows []int32, from, to *[pieceRows]int32) {
 		first := byteOffset(s, start)
 		from[k], to[k] = begin+int32(first), begin+int32(first+byteOffset(s[first:], end-start))
 	}
+}
+
+// part returns the characters of s from position start on, which counts from 1 and from the end if it is negative, n at most. A start
+// before the text takes its part of n: of "abc", 3 characters from -5 on are "a".
+func part(s []byte, start, n int64) []byte {
+	start = characterAt(s, start)
+	end := int64(math.MaxInt64)
+	if n = max(n, 0); start <= end-n {
+		end = start + n
+	}
+	from := byteOffset(s, max(start, 0))
+	return s[from : from+byteOffset(s[from:], max(end-max(start, 0), 0))]
+}
+
+// characterAt returns how many characters of s are before a position, negative if it is before s.
+func characterAt(s []byte, position int64) int64 {
+	switch {
+	case position > 0:
+		return position - 1
+	case position < 0:
+		return position + int64(utf8.RuneCount(s))
+	}
+	return 0
 }
 
 // byteOffset returns where character n of s begins, the length of s if it has no more than n characters.

@@ -26,7 +26,7 @@ var timeFunctions = []function{
 		name: "timestamp_seconds", doc: "The time so many seconds after 1970-01-01T00:00:00Z; a row out of range is bad.",
 		overloads: []overload{
 			{params: oneBigInt, result: batch.Timestamp, run: timeFromBigInt},
-			{params: oneDouble, result: batch.Timestamp, run: timeFromDouble},
+			{params: oneDouble, result: batch.Timestamp, run: timestampSeconds},
 		},
 	},
 	{
@@ -69,6 +69,23 @@ func floorMod(a, b int64) int64 {
 		r += b
 	}
 	return r
+}
+
+// timestampSeconds gives NULL for what is not finite.
+func timestampSeconds(c *kernel) {
+	out, a := c.out.Int64s(), c.args[0].floats
+	for _, i := range c.rows {
+		if a[i]-a[i] != 0 {
+			c.out.SetNull(int(i))
+			continue
+		}
+		us, fits := toBigInt(a[i] * usPerSecond)
+		if !fits {
+			c.fail(i, "%v s is no TIMESTAMP", a[i])
+			continue
+		}
+		out[i] = us
+	}
 }
 
 func timeFromMillis(c *kernel) {

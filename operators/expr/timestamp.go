@@ -9,73 +9,97 @@ const (
 	usPerDay    = 24 * usPerHour
 )
 
-// parseTimestamp returns the microseconds since the epoch that text says: RFC 3339, or yyyy-MM-dd[ T]HH:mm[:ss[.f…]][zone], or the
-// date alone. A zone is Z or ±hh:mm; without one the time is UTC. Decimals behind the sixth are cut off.
+// parseTimestamp returns the microseconds since the epoch that text says, in the forms of Spark's casts: yyyy[-[M]M[-[d]d]], and behind a
+// whole date a space or T, [h]h[:[m]m[:[s]s[.f…][zone]]]. A year has four to six digits, maybe with a sign; decimals behind the sixth
+// are cut off. Without a zone the time is UTC.
 func parseTimestamp(s []byte) (int64, error) {
-	if len(s) < 10 || s[4] != '-' || s[7] != '-' {
-		return 0, errNoTimestamp
+	negative := len(s) > 0 && s[0] == '-'
+	if negative || len(s) > 0 && s[0] == '+' {
+		s = s[1:]
 	}
-	year, month, day := digits(s[:4]), digits(s[5:7]), digits(s[8:10])
-	if year < 0 || month < 1 || month > 12 || day < 1 || day > daysOfMonth(year, month) {
-		return 0, errNoTimestamp
-	}
-	us := daysFromCivil(year, month, day) * usPerDay
-	s = s[10:]
-	if len(s) == 0 {
-		return us, nil
-	}
-	if s[0] != 'T' && s[0] != ' ' && s[0] != 't' || len(s) < 6 || s[3] != ':' {
-		return 0, errNoTimestamp
-	}
-	hour, minute := digits(s[1:3]), digits(s[4:6])
-	if hour < 0 || hour > 23 || minute < 0 || minute > 59 {
-		return 0, errNoTimestamp
-	}
-	us += hour*usPerHour + minute*usPerMinute
-	s = s[6:]
-	if len(s) >= 3 && s[0] == ':' {
-		second := digits(s[1:3])
-		if second < 0 || second > 59 {
+	date := [3]int64{0, 1, 1}
+	k := 0
+	for ; ; k++ {
+		var ok bool
+		if date[k], s, ok = leadingDigits(s, k == 0); !ok {
 			return 0, errNoTimestamp
 		}
-		us += second * usPerSecond
-		s = s[3:]
-		if len(s) > 0 && s[0] == '.' {
-			n := 1
-			for unit := int64(usPerSecond / 10); n < len(s) && isDigit(s[n]); n++ {
-				us += int64(s[n]-'0') * unit
-				unit /= 10
-			}
-			if n == 1 {
-				return 0, errNoTimestamp
-			}
-			s = s[n:]
+		if k == 2 || len(s) == 0 || s[0] != '-' {
+			break
 		}
+		s = s[1:]
 	}
-	zone, ok := parseZone(s)
-	if !ok {
+	if negative {
+		date[0] = -date[0]
+	}
+	year, month, day := date[0], date[1], date[2]
+	if month < 1 || month > 12 || day < 1 || day > daysOfMonth(year, month) || year < -290_307 || year > 294_246 {
 		return 0, errNoTimestamp
 	}
-	return us - zone, nil
+	days := daysFromCivil(year, month, day)
+	clock, z := int64(0), zone{}
+	if len(s) > 0 {
+		if k < 2 || s[0] != ' ' && s[0] != 'T' {
+			return 0, errNoTimestamp
+		}
+		var err error
+		if clock, z, err = parseClock(s[1:]); err != nil {
+			return 0, err
+		}
+	}
+	us, fits := multiply(days, usPerDay)
+	if us += clock; !fits || us < 0 && days > 0 {
+		return 0, errNoTimestamp
+	}
+	return z.toUTC(us), nil
 }
 
-// parseZone returns the offset of a zone in microseconds.
-func parseZone(s []byte) (us int64, ok bool) {
-	switch {
-	case len(s) == 0, len(s) == 1 && (s[0] == 'Z' || s[0] == 'z'):
-		return 0, true
-	case len(s) != 6 || s[0] != '+' && s[0] != '-' || s[3] != ':':
-		return 0, false
+// parseClock reads the time of day and the zone behind it.
+func parseClock(s []byte) (us int64, z zone, err error) {
+	if len(s) == 0 {
+		return 0, zone{}, nil
 	}
-	hour, minute := digits(s[1:3]), digits(s[4:6])
-	if hour < 0 || hour > 23 || minute < 0 || minute > 59 {
-		return 0, false
+	units := [3]int64{usPerHour, usPerMinute, usPerSecond}
+	for k, unit := range units {
+		v, rest, ok := leadingDigits(s, false)
+		if !ok || v > 59 || k == 0 && v > 23 {
+			return 0, zone{}, errNoTimestamp
+		}
+		us += v * unit
+		if s = rest; len(s) == 0 {
+			return us, zone{}, nil
+		}
+		if k < 2 {
+			if s[0] != ':' {
+				return 0, zone{}, errNoTimestamp
+			}
+			s = s[1:]
+		}
 	}
-	us = hour*usPerHour + minute*usPerMinute
-	if s[0] == '-' {
-		us = -us
+	if s[0] == '.' {
+		s = s[1:]
+		for unit := int64(usPerSecond / 10); len(s) > 0 && isDigit(s[0]); s = s[1:] {
+			us += int64(s[0]-'0') * unit
+			unit /= 10
+		}
 	}
-	return us, true
+	if len(s) > 0 {
+		var ok bool
+		if z, ok = zoneNamed(trimBytes(s)); !ok {
+			return 0, zone{}, errNoTimestamp
+		}
+	}
+	return us, z, nil
+}
+
+// leadingDigits reads the one or two digits at the start of s, of a year four to six.
+func leadingDigits(s []byte, isYear bool) (v int64, rest []byte, ok bool) {
+	n := 0
+	for n < len(s) && n < 7 && isDigit(s[n]) {
+		v = v*10 + int64(s[n]-'0')
+		n++
+	}
+	return v, s[n:], isYear && n >= 4 && n <= 6 || !isYear && (n == 1 || n == 2)
 }
 
 // digits returns the number that s is, -1 if it has anything but digits.

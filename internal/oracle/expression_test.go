@@ -45,7 +45,7 @@ func TestRandomExpressions(t *testing.T) {
 var aliasOrForm = map[string]bool{
 	"!": true, "!=": true, "==": true, "||": true, "array_size": true, "between": true, "cardinality": true, "ceiling": true,
 	"char_length": true, "character_length": true, "dayofmonth": true, "if": true, "ifnull": true, "isnotnull": true, "isnull": true,
-	"lcase": true, "len": true, "mod": true, "negative": true, "nvl": true, "signum": true, "substr": true, "typeof": true, "ucase": true,
+	"lcase": true, "len": true, "mod": true, "negative": true, "nvl": true, "signum": true, "size": true, "substr": true, "typeof": true, "ucase": true,
 }
 
 // checkExpression computes e over all rows, some of them dead, and compares each live row.

@@ -29,16 +29,6 @@ func intRows(row func(c *kernel, i int32) int64) func(*kernel) {
 	}
 }
 
-// doubleRows makes a kernel of a function that returns the DOUBLE of row i.
-func doubleRows(row func(c *kernel, i int32) float64) func(*kernel) {
-	return func(c *kernel) {
-		out := c.out.Float64s()
-		for _, i := range c.rows {
-			out[i] = row(c, i)
-		}
-	}
-}
-
 // boolRows makes a kernel of a function that returns the BOOLEAN of row i.
 func boolRows(row func(c *kernel, i int32) bool) func(*kernel) {
 	return func(c *kernel) {

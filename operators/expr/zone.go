@@ -108,9 +108,6 @@ func (z zone) offsetAt(us int64) int64 {
 	return int64(seconds) * usPerSecond
 }
 
-// fromUTC returns what the clocks of the zone show at a time.
-func (z zone) fromUTC(us int64) int64 { return us + z.offsetAt(us) }
-
 // toUTC returns when the clocks of the zone show local. Of a time that comes twice it is the first, and one that is skipped is as much
 // later as was skipped, as in Java.
 func (z zone) toUTC(local int64) int64 {

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -71,7 +70,7 @@ func addAggregates(c *tidemill.Context) {
 func aggregateJob(t *testing.T, cfg tidemill.Config, text, query string) (rows, bad string) {
 	t.Helper()
 	var out bytes.Buffer
-	cfg.Stdout, cfg.Log = &out, slog.New(slog.NewTextHandler(io.Discard, nil))
+	cfg.Stdout, cfg.Log = &out, slog.New(slog.DiscardHandler)
 	job, err := tidemill.New(cfg)
 	if err != nil {
 		t.Fatal(err)

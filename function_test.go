@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"path/filepath"
 	"strings"
@@ -24,12 +23,6 @@ import (
 type distance struct {
 	From, To float64
 	Unit     tidemill.Optional[string]
-}
-
-// part is a row that parts makes.
-type part struct {
-	Text string
-	At   int64
 }
 
 // addFunctions gives a job functions of all kinds.
@@ -121,7 +114,7 @@ func TestFunctionsOfTheProgram(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, workers := range []int{1, 3} {
 				var out bytes.Buffer
-				job, err := tidemill.New(tidemill.Config{Stdout: &out, Workers: workers, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+				job, err := tidemill.New(tidemill.Config{Stdout: &out, Workers: workers, Log: slog.New(slog.DiscardHandler)})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -197,7 +190,7 @@ func BenchmarkFunction(b *testing.B) {
 		{"sql", "value + value"}, {"vector", "twice(value)"}, {"row", "plus(value)"}, {"row of text", "length(squeeze('a b'))"}, {"sql of text", "length(trim('a b'))"},
 	} {
 		b.Run(e.name, func(b *testing.B) {
-			job, err := tidemill.New(tidemill.Config{Workers: 1, Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+			job, err := tidemill.New(tidemill.Config{Workers: 1, Log: slog.New(slog.DiscardHandler)})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -130,6 +130,7 @@ func (c *columnWriter) setNull(row int) {
 		c.setBool(row, false)
 	case text:
 		c.offsets[row+1] = int32(c.end)
+	case nested: // done
 	}
 }
 

@@ -17,7 +17,7 @@ func TestNestedJSON(t *testing.T) {
 		},
 		{
 			name: "NULL at every level", columns: "p STRUCT<x:BIGINT,y:ARRAY<STRUCT<z:TEXT>>>, n BIGINT",
-			in: `{"p":null,"n":1}` + "\n" + `{"n":2}` + "\n" + `{"p":{},"n":3}` + "\n" + `{"p":{"y":null},"n":4}` + "\n" + `{"p":{"y":[null,{},{"z":null},{"z":"t"}]},"n":5}` + "\n" + `{"p":{"y":[]},"n":6}` + "\n",
+			in:   `{"p":null,"n":1}` + "\n" + `{"n":2}` + "\n" + `{"p":{},"n":3}` + "\n" + `{"p":{"y":null},"n":4}` + "\n" + `{"p":{"y":[null,{},{"z":null},{"z":"t"}]},"n":5}` + "\n" + `{"p":{"y":[]},"n":6}` + "\n",
 			want: "null 1\nnull 2\n{\"x\":null,\"y\":null} 3\n{\"x\":null,\"y\":null} 4\n{\"x\":null,\"y\":[null,{\"z\":null},{\"z\":null},{\"z\":\"t\"}]} 5\n{\"x\":null,\"y\":[]} 6\n",
 		},
 		{
@@ -35,7 +35,7 @@ func TestNestedJSON(t *testing.T) {
 		},
 		{
 			name: "what does not fit names the place", columns: "p STRUCT<x:BIGINT,y:ARRAY<DOUBLE>>, m MAP<TEXT,TINYINT>, n BIGINT",
-			in: `{"n":1,"p":{"x":"1"}}` + "\n" + `{"n":2}` + "\n" + `{"n":3,"p":{"y":[1,[]]}}` + "\n" + `{"n":4,"p":[1]}` + "\n" + `{"n":5,"p":"{}"}` + "\n" + `{"n":6,"m":{"k":1,"l":128}}` + "\n" + `{"n":7,"p":5}` + "\n" + `{"n":8}` + "\n",
+			in:   `{"n":1,"p":{"x":"1"}}` + "\n" + `{"n":2}` + "\n" + `{"n":3,"p":{"y":[1,[]]}}` + "\n" + `{"n":4,"p":[1]}` + "\n" + `{"n":5,"p":"{}"}` + "\n" + `{"n":6,"m":{"k":1,"l":128}}` + "\n" + `{"n":7,"p":5}` + "\n" + `{"n":8}` + "\n",
 			want: "null null 2\nnull null 8\n",
 			bad: "1 0 p: column p.x: want BIGINT, got string \"1\"\n3 30 p: column p.y[1]: want DOUBLE, got an array\n4 55 p: column p: want STRUCT<x BIGINT, y ARRAY<DOUBLE>>, got an array\n" +
 				"5 71 p: column p: want STRUCT<x BIGINT, y ARRAY<DOUBLE>>, got string \"{}\"\n6 88 m: column m[\"l\"]: 128 is out of range for TINYINT\n7 116 p: column p: want STRUCT<x BIGINT, y ARRAY<DOUBLE>>, got number 5\n",
@@ -68,8 +68,8 @@ func FuzzNestedJSON(f *testing.F) {
 		}
 		var want struct {
 			P *struct {
-				A *[]*int64  `json:"a"`
-				B *string    `json:"b"`
+				A *[]*int64 `json:"a"`
+				B *string   `json:"b"`
 				C *[]*inner `json:"c"`
 			} `json:"p"`
 		}

@@ -71,7 +71,8 @@ func (e *explode) Process(ctx context.Context, _ int, in batch.Batch, emit batch
 	if !ok {
 		return fmt.Errorf("explode: want a list or map, got %s", arr.DataType())
 	}
-	first, live := int32(0), 0
+	var first int32
+	var live int
 	if e.made.outer {
 		live = e.placeOuter(&in, arr, offsets)
 	} else {

@@ -3,6 +3,7 @@ package operators
 import (
 	"fmt"
 	"slices"
+	"strconv"
 
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/memory"
@@ -52,7 +53,7 @@ func largestKeys(mem memory.Allocator, table groupTable, types []arrow.DataType,
 	}
 	fields := make([]arrow.Field, len(types))
 	for i, t := range types {
-		fields[i] = arrow.Field{Name: fmt.Sprint(i), Type: t, Nullable: true}
+		fields[i] = arrow.Field{Name: strconv.Itoa(i), Type: t, Nullable: true}
 	}
 	f := batch.NewFrame(mem, arrow.NewSchema(fields, nil))
 	defer f.Release()

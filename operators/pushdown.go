@@ -3,6 +3,7 @@ package operators
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/apache/arrow-go/v18/arrow"
 
@@ -89,17 +90,17 @@ func appendBounds(dst []Bound, e *expr.Spec, scan *ScanSpec) []Bound {
 
 // boundsText returns what EXPLAIN says of bounds.
 func (s *ScanSpec) boundsText() string {
-	text := ""
+	var text strings.Builder
 	for i, b := range s.Bounds {
 		if i > 0 {
-			text += ", "
+			text.WriteString(", ")
 		}
 		value := fmt.Sprint(b.Value)
 		switch b.Value.(type) {
 		case string, batch.Time:
 			value = "'" + value + "'"
 		}
-		text += fmt.Sprintf("%s %s %s", s.Columns[b.Column].Name, b.Op, value)
+		fmt.Fprintf(&text, "%s %s %s", s.Columns[b.Column].Name, b.Op, value)
 	}
-	return text
+	return text.String()
 }

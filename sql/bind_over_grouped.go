@@ -145,7 +145,7 @@ func (g *groupedItems) moved(n node) node {
 	walk(n, func(n node) bool {
 		_, isName := n.(*name)
 		c, isCall := n.(*call)
-		isConstant = isConstant && !isName && !(isCall && g.b.isAggregateName(c.fn))
+		isConstant = isConstant && !isName && (!isCall || !g.b.isAggregateName(c.fn))
 		return isConstant
 	})
 	if isConstant {

@@ -1,6 +1,7 @@
 package sql
 
 import (
+	"slices"
 	"time"
 
 	"github.com/apache/arrow-go/v18/arrow"
@@ -67,7 +68,7 @@ func (b *binder) differentRows(c *queryContext, at Pos, r *relation) *relation {
 // the left one only. The time, column at, is a window of a microsecond, so that groups come out as soon as all rows of that time are there.
 func (b *binder) compareSides(c *queryContext, s *setOperation, parts []*relation, fields []arrow.Field, at int) *relation {
 	side := arrow.Field{Name: "side", Type: batch.BigInt}
-	marked := arrow.NewSchema(append(fields[:len(fields):len(fields)], side), nil)
+	marked := arrow.NewSchema(append(slices.Clip(fields), side), nil)
 	var inputs []int
 	for i, p := range parts {
 		spec := columnsOf(b.schema(p), fields)

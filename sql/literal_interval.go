@@ -60,8 +60,12 @@ var rangeUnits = []struct {
 	size   int64 // in microseconds, or months
 	behind string
 }{
-	{"YEAR", 12, "-"}, {"MONTH", 1, ""},
-	{"DAY", 86_400_000_000, " "}, {"HOUR", 3_600_000_000, ":"}, {"MINUTE", 60_000_000, ":"}, {"SECOND", 1_000_000, ""},
+	{"YEAR", 12, "-"},
+	{"MONTH", 1, ""},
+	{"DAY", 86_400_000_000, " "},
+	{"HOUR", 3_600_000_000, ":"},
+	{"MINUTE", 60_000_000, ":"},
+	{"SECOND", 1_000_000, ""},
 }
 
 // firstDayTime is the index of the first unit of DAY TO SECOND.
@@ -74,7 +78,8 @@ func parseRange(text, from, to string) (any, error) {
 			name   string
 			size   int64
 			behind string
-		}) bool {
+		},
+		) bool {
 			return u.name == strings.TrimSuffix(name, "S")
 		})
 	}

@@ -130,7 +130,7 @@ func overlaps[T cmp.Ordered](low, high, v T, op string) bool {
 	return true
 }
 
-// isNaN says whether x is not a number: cmp.Compare takes it for equal to itself, and == does not.
+// isNaN says whether x is NaN, the one value that is not equal to itself.
 func isNaN[T cmp.Ordered](x T) bool {
 	other := x
 	return x != other

@@ -60,7 +60,7 @@ func isDrawn(t arrow.DataType) bool {
 // hasTextCast says whether an argument of s was converted from or to TEXT or TIMESTAMP.
 func hasTextCast(s *expr.Spec) bool {
 	return slices.ContainsFunc(s.Args, func(a *expr.Spec) bool {
-		return a.Func == "cast" && !(isNumber(a.Type) && isNumber(a.Args[0].Type))
+		return a.Func == "cast" && (!isNumber(a.Type) || !isNumber(a.Args[0].Type))
 	})
 }
 

@@ -30,8 +30,8 @@ var _ Expr = (*kernel)(nil)
 
 func newKernel(e *env, f *function, s *Spec, args []Expr) (Expr, error) {
 	o := f.match(s.Args)
-	if cost := 0; o != nil {
-		if cost, _ = o.cost(s.Args); cost > 0 {
+	if o != nil {
+		if cost, _ := o.cost(s.Args); cost > 0 {
 			o = nil // Call would have converted the arguments
 		}
 	}

@@ -2,6 +2,7 @@ package batch
 
 import (
 	"fmt"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -166,11 +167,11 @@ func (s *JSONScanner) hex4(p int) rune {
 	if p+4 > len(s.Text) {
 		return -1
 	}
-	return hexValue(s.Text[p : p+4])
+	return HexValue(s.Text[p : p+4])
 }
 
-// hexValue returns the value of four hexadecimal digits, -1 if one of them is none.
-func hexValue(digits []byte) rune {
+// HexValue returns the value of hexadecimal digits, four of an escape in JSON, -1 if one of them is none.
+func HexValue(digits []byte) rune {
 	var r rune
 	for _, c := range digits {
 		switch {
@@ -222,13 +223,22 @@ func (s *JSONScanner) number(start int) int {
 
 // AppendUnescaped appends the text that a well-formed JSON string, given without its quotes, stands for.
 func AppendUnescaped(dst, v []byte) []byte {
-	start := 0
+	n := len(dst)
+	dst = slices.Grow(dst, len(v))
+	return dst[:n+Unescape(dst[n:n+len(v)], v)]
+}
+
+// Unescape is AppendUnescaped into the room of dst, at least as much as v has, and returns how many bytes the text has: never more than
+// v. dst may be v.
+func Unescape(dst, v []byte) int {
+	n := 0
 	for i := 0; i < len(v); {
 		if v[i] != '\\' {
+			dst[n] = v[i]
+			n++
 			i++
 			continue
 		}
-		dst = append(dst, v[start:i]...)
 		c := v[i+1]
 		i += 2
 		switch c {
@@ -242,19 +252,18 @@ func AppendUnescaped(dst, v []byte) []byte {
 			c = '\r'
 		case 't':
 			c = '\t'
-		}
-		if c == 'u' {
-			r := hexValue(v[i : i+4])
+		case 'u':
+			r := HexValue(v[i : i+4])
 			i += 4
 			if r >= 0xD800 && r <= 0xDFFF {
-				r = 0x10000 + (r-0xD800)<<10 + hexValue(v[i+2:i+6]) - 0xDC00
+				r = 0x10000 + (r-0xD800)<<10 + HexValue(v[i+2:i+6]) - 0xDC00
 				i += 6
 			}
-			dst = utf8.AppendRune(dst, r)
-		} else {
-			dst = append(dst, c)
+			n += utf8.EncodeRune(dst[n:], r)
+			continue
 		}
-		start = i
+		dst[n] = c
+		n++
 	}
-	return append(dst, v[start:]...)
+	return n
 }

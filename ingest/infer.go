@@ -152,7 +152,7 @@ func (f jsonFormat) Infer(sample []byte) ([]arrow.Field, error) {
 		records++
 		for _, m := range d.members {
 			key := make([]byte, m.keyTo-m.keyFrom)
-			key = key[:unescape(key, d.buf[m.keyFrom:m.keyTo])]
+			key = key[:batch.Unescape(key, d.buf[m.keyFrom:m.keyTo])]
 			i, isKnown := position[string(key)]
 			if !isKnown {
 				i = len(columns)

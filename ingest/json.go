@@ -42,7 +42,7 @@ func (jsonFormat) NewDecoder(spec DecodeSpec) (Decoder, error) {
 		}
 		names[k] = c.name
 	}
-	base.stops, base.unescape = jsonStops, unescape
+	base.stops, base.unescape = jsonStops, batch.Unescape
 	d := &jsonDecoder{recordDecoder: base, keys: newKeyTable(base.columns), values: make([]jsonSpan, len(names))}
 	base.readNested, d.nested.Scalar = d.readNested, d.appendScalar
 	return d, nil
@@ -234,7 +234,7 @@ func (d *jsonDecoder) columnOf(from, to int) int {
 		return d.keys.find(d.buf, from, to).column
 	}
 	d.key = append(d.key[:0], d.buf[from:to]...)
-	n := unescape(d.key, d.buf[from:to])
+	n := batch.Unescape(d.key, d.buf[from:to])
 	d.key = append(d.key[:n], make([]byte, batch.Slack)...)
 	return d.keys.find(d.key, 0, n).column
 }
@@ -257,12 +257,12 @@ func (d *jsonDecoder) setValue(c *columnWriter, row int, v jsonSpan) (why string
 		raw = raw[1 : len(raw)-1]
 		if v.isEscaped {
 			if c.kind == text {
-				c.end += unescape(c.text[c.end:], raw)
+				c.end += batch.Unescape(c.text[c.end:], raw)
 				c.offsets[row+1] = int32(c.end)
 				return ""
 			}
 			d.key = append(d.key[:0], raw...)
-			raw = d.key[:unescape(d.key, raw)]
+			raw = d.key[:batch.Unescape(d.key, raw)]
 		}
 	}
 	var f fault

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math/bits"
 	"unicode/utf8"
+
+	"github.com/tidemill/tidemill/batch"
 )
 
 // maxDepth is how deep arrays and objects may be nested in a record, the record itself included.
@@ -84,36 +86,20 @@ func (s *jsonScanner) skipEscape(p int) int {
 	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
 		return p + 2
 	case 'u':
-		r := hex4(s.buf, p+2)
+		r := batch.HexValue(s.buf[p+2 : p+6])
 		switch {
 		case r < 0:
 			return s.fail(p, `want four hexadecimal digits behind \u`)
 		case r < 0xD800 || r > 0xDFFF:
 			return p + 6
 		case r < 0xDC00 && s.buf[p+6] == '\\' && s.buf[p+7] == 'u':
-			if low := hex4(s.buf, p+8); low >= 0xDC00 && low <= 0xDFFF {
+			if low := batch.HexValue(s.buf[p+8 : p+12]); low >= 0xDC00 && low <= 0xDFFF {
 				return p + 12
 			}
 		}
 		return s.fail(p, "lone surrogate")
 	}
 	return s.fail(p, `unknown escape in a string`)
-}
-
-// hex4 returns the value of four hexadecimal digits, -1 if one of them is none.
-func hex4(buf []byte, p int) rune {
-	var r rune
-	for _, c := range buf[p : p+4] {
-		switch {
-		case isDigit(c):
-			r = r<<4 | rune(c-'0')
-		case c|0x20 >= 'a' && c|0x20 <= 'f':
-			r = r<<4 | rune(c|0x20-'a'+10)
-		default:
-			return -1
-		}
-	}
-	return r
 }
 
 // skipValue returns the index behind the value at p, whatever it is; depth is how many arrays and objects it is in.
@@ -209,44 +195,4 @@ func (s *jsonScanner) key(p int) (end, value int) {
 		return 0, s.failWant(p, "':'")
 	}
 	return end, skipBlanks(s.buf, p+1)
-}
-
-// unescape writes the text of a well-formed string, given without its quotes, to dst and returns how many bytes it has: never
-// more than the string.
-func unescape(dst, v []byte) int {
-	n := 0
-	for i := 0; i < len(v); {
-		if v[i] != '\\' {
-			dst[n] = v[i]
-			n++
-			i++
-			continue
-		}
-		c := v[i+1]
-		i += 2
-		switch c {
-		case 'b':
-			c = '\b'
-		case 'f':
-			c = '\f'
-		case 'n':
-			c = '\n'
-		case 'r':
-			c = '\r'
-		case 't':
-			c = '\t'
-		case 'u':
-			r := hex4(v, i)
-			i += 4
-			if r >= 0xD800 && r <= 0xDFFF {
-				r = 0x10000 + (r-0xD800)<<10 + hex4(v, i+2) - 0xDC00
-				i += 6
-			}
-			n += utf8.EncodeRune(dst[n:], r)
-			continue
-		}
-		dst[n] = c
-		n++
-	}
-	return n
 }
